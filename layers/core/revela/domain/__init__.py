@@ -1,0 +1,1 @@
+"""What Revela knows: pydantic and the standard library; no clock, no randomness, no I/O."""

@@ -1,0 +1,69 @@
+"""A change: everything that one decision writes, all of it or nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from revela.domain.account import Account
+from revela.domain.generation import Generation
+from revela.domain.ledger import LedgerEntry
+
+ORPHAN = "orphan"
+
+
+@dataclass(frozen=True)
+class GenerationWrite:
+    """Written only if the stored row still is `before` (its version); None means it must not exist."""
+
+    before: Generation | None
+    after: Generation
+
+
+@dataclass(frozen=True)
+class AccountWrite:
+    before: Account | None
+    after: Account
+
+
+@dataclass(frozen=True)
+class PredictionClaim:
+    """`prediction#<id>` belongs to `owner` (`<generation id>:<attempt>`, or ORPHAN) from now on."""
+
+    prediction_id: str
+    owner: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class IdempotencyKey:
+    """The first answer given for a key: the generation as it was accepted."""
+
+    user_id: str
+    id: str
+    request_hash: str
+    accepted: Generation
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class GrantReceipt:
+    """Marks a grant as given; a second one with the same reference changes nothing."""
+
+    user_id: str
+    reference: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """Parts are named in `Conflict.failed` as the fields here."""
+
+    now: datetime
+    generation: GenerationWrite | None = None
+    account: AccountWrite | None = None
+    entries: tuple[LedgerEntry, ...] = ()
+    pointer_added: Generation | None = None
+    pointer_removed: Generation | None = None
+    prediction: PredictionClaim | None = None
+    idempotency_key: IdempotencyKey | None = None
+    receipt: GrantReceipt | None = None

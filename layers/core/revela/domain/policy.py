@@ -1,0 +1,30 @@
+"""How long things may take. Durations are seconds; jitter and doubling are decided in `retry`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+# A message lost on its way to a worker is missed after this long, and sent again.
+DISPATCH_DUE = timedelta(seconds=60)
+# Every waiting job is looked at this often at least; visiting any of them hands over the head.
+WAITING_DUE = timedelta(seconds=120)
+# Function time-out (60 s) + the longest single call to the provider (30 s) + margin.
+START_LEASE = timedelta(seconds=120)
+# Function time-out (120 s) + the longest single download (60 s) + margin.
+SAVING_LEASE = timedelta(seconds=210)
+# Publishing (copies, thumbnails, the settling transaction) needs at most this long.
+PUBLISHING_NEEDS_S = 30.0
+# First look at a prediction that nobody reported on; then doubling up to the maximum.
+POLL_FIRST = timedelta(seconds=30)
+POLL_MAX = timedelta(seconds=240)
+# The provider's own deadline (Cancel-After) acts first; ours looks this much later.
+DEADLINE_MARGIN = timedelta(seconds=30)
+# After we asked for a cancel, look whether the provider has obeyed.
+CANCEL_DUE = timedelta(seconds=15)
+SAVING_RETRY = timedelta(seconds=30)
+DELETING_DUE = timedelta(seconds=120)
+QUEUE_AGE_MAX = timedelta(days=1)
+# Creates whose fate nobody knows: so many are tried again, then the job fails `provider_unknown`.
+LOST_CREATES_MAX = 2
+IDEMPOTENCY_KEPT = timedelta(hours=24)
+DUE_SHARDS = 4

@@ -1,0 +1,51 @@
+"""A prediction as any provider reports it: the facts that decide what a generation does next."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class PredictionStatus(StrEnum):
+    STARTING = "starting"
+    PROCESSING = "processing"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    ABORTED = "aborted"
+
+    @property
+    def terminal(self) -> bool:
+        # `aborted` (its Cancel-After passed before it started) ends a prediction too, though
+        # every official SDK forgets it.
+        return self not in (PredictionStatus.STARTING, PredictionStatus.PROCESSING)
+
+
+class Prediction(BaseModel):
+    """`output` holds URLs in the provider's order; `predict_time_s` is billed compute time."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: str
+    status: PredictionStatus
+    output: tuple[str, ...] = ()
+    error: str | None = None
+    data_removed: bool = False
+    predict_time_s: float | None = None
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    input: dict[str, Any] | None = None
+    version: str | None = None
+
+
+def output_urls(output: Any) -> tuple[str, ...]:
+    """Replicate answers with a list of URLs, one URL or nothing, depending on the model."""
+    if isinstance(output, str):
+        return (output,)
+    if isinstance(output, list):
+        return tuple(item for item in output if isinstance(item, str))
+    return ()

@@ -1,0 +1,261 @@
+"""What Revela needs of the outside. Use cases see these protocols only; `bootstrap` wires them.
+
+Each port says what it raises; anything else is a bug or the process's end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+from revela.domain.account import Account
+from revela.domain.catalog import Catalog
+from revela.domain.change import Change, IdempotencyKey
+from revela.domain.generation import Generation, State
+from revela.domain.ledger import LedgerEntry
+from revela.domain.prediction import Prediction
+
+Item = TypeVar("Item", covariant=True)
+
+
+@dataclass(frozen=True)
+class Page(Generic[Item]):
+    """`cursor` is opaque; None at the end."""
+
+    items: Sequence[Item]
+    cursor: str | None = None
+
+
+@dataclass(frozen=True)
+class Ref:
+    """Names one generation: its owner and its id."""
+
+    user_id: str
+    id: str
+
+
+class Generations(Protocol):
+    """Reads are strongly consistent, but for `due` and `list`."""
+
+    def get(self, ref: Ref) -> Generation | None: ...
+
+    def get_many(self, refs: Sequence[Ref]) -> list[Generation]:
+        """Return those that exist, in any order."""
+
+    def list(
+        self, user_id: str, *, limit: int, cursor: str | None, state: State | None, model: str | None
+    ) -> Page[Generation]:
+        """Return a page, newest first, without the ones being deleted. Raises InvalidRequest on a bad cursor."""
+
+    def first_waiting(self, user_id: str) -> Ref | None:
+        """Return the generation that has waited longest."""
+
+    def idempotency_key(self, user_id: str, key_id: str) -> IdempotencyKey | None: ...
+
+    def due(self, shard: int, *, until: datetime, limit: int) -> list[Ref]:
+        """Return what is due, longest overdue first."""
+
+    def remove(self, generation: Generation) -> None:
+        """Forget a row that is still as given. Raises Conflict."""
+
+
+class Accounts(Protocol):
+    def get(self, user_id: str) -> Account | None: ...
+
+    def ledger(self, account_id: str, *, limit: int, cursor: str | None) -> Page[LedgerEntry]:
+        """Return a page of entries, newest first. Raises InvalidRequest on a bad cursor."""
+
+
+class Changes(Protocol):
+    def commit(self, change: Change) -> None:
+        """Write all of it or nothing; a change that is found already written by this call is success.
+
+        Raises:
+            Conflict: a part was no longer as it was read.
+        """
+
+
+@dataclass(frozen=True)
+class CreatePrediction:
+    """`webhook_url` None: the provider is not to call back; `cancel_after_s` counts from the create."""
+
+    version: str
+    input: Mapping[str, Any]
+    webhook_url: str | None
+    cancel_after_s: int
+
+
+class Provider(Protocol):
+    """All may raise ProviderTransient and its kinds, ProviderRejected and ProviderNotFound."""
+
+    def create_prediction(self, request: CreatePrediction) -> Prediction:
+        """Create once, never repeated inside: ProviderTransient alone means that nobody knows."""
+
+    def get_prediction(self, prediction_id: str) -> Prediction: ...
+
+    def cancel_prediction(self, prediction_id: str) -> Prediction: ...
+
+    def list_predictions(self, *, created_after: datetime) -> Iterator[Sequence[Prediction]]:
+        """Yield pages, newest first, until one would be older than `created_after`."""
+
+    def webhook_secret(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Downloaded:
+    """A file on local disk until its context ends; `sha256` in hex."""
+
+    path: Path
+    size_bytes: int
+    sha256: str
+
+
+class Outputs(Protocol):
+    def download(self, url: str) -> AbstractContextManager[Downloaded]:
+        """Fetch one output in bounded memory.
+
+        Raises:
+            OutputUnusable: forbidden address, gone, too large.
+            ProviderTransient: the same may work later.
+        """
+
+
+@dataclass(frozen=True)
+class Picture:
+    content_type: str
+    extension: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """WebP."""
+
+    data: bytes
+    width: int
+    height: int
+
+
+class Pictures(Protocol):
+    def inspect(self, path: Path) -> Picture:
+        """Decode a file and tell what it is. Raises OutputUnusable when it is no image we publish."""
+
+    def thumbnail(self, path: Path) -> Thumbnail: ...
+
+
+class Objects(Protocol):
+    """The bucket. Keys are those of `Generation.quarantine_prefix` and `published_prefix`."""
+
+    def put_file(self, key: str, path: Path, *, content_type: str) -> None: ...
+
+    def put_bytes(self, key: str, data: bytes, *, content_type: str) -> None: ...
+
+    def copy(self, source: str, target: str, *, content_type: str) -> None: ...
+
+    def delete_prefix(self, prefix: str) -> int:
+        """Delete everything below and return how many there were."""
+
+    def presign(self, keys: Sequence[str]) -> tuple[dict[str, str], datetime]:
+        """Return a URL for each key, and until when at least they all work."""
+
+
+@dataclass(frozen=True)
+class FinishGeneration:
+    """What the provider said of a prediction that was created for `ref`'s `attempt`."""
+
+    ref: Ref
+    attempt: int
+    prediction: Prediction
+
+
+class Commands(Protocol):
+    """Messages to workers: hints, delivered at least once. Raise Transient when they cannot be sent."""
+
+    def start_generations(self, refs: Iterable[Ref]) -> None: ...
+
+    def finish_generations(self, commands: Iterable[FinishGeneration]) -> None: ...
+
+
+class Pace(Protocol):
+    """The provider's limits are the account's, so that slots are reserved, not tested."""
+
+    def reserve_creates(self, count: int, *, now: datetime) -> list[datetime]:
+        """Return when each of `count` creates may be sent, ascending."""
+
+    def reserve_reads(self, count: int, *, now: datetime) -> datetime:
+        """Return when the first of `count` other requests may be sent."""
+
+    def block(self, *, until: datetime) -> None:
+        """The provider refused: nobody creates before `until`."""
+
+    def blocked_until(self) -> datetime | None: ...
+
+
+class WebhookUrls(Protocol):
+    def for_generation(self, ref: Ref, attempt: int) -> str | None:
+        """Return the URL that the provider calls back, with a token only we can make; None without webhooks."""
+
+
+class Clock(Protocol):
+    def now(self) -> datetime: ...
+
+    def sleep_until(self, when: datetime) -> None: ...
+
+
+class Entropy(Protocol):
+    def new_id(self, prefix: str, *, now: datetime) -> str:
+        """Return `<prefix>_<ulid>`: unique, and sorted by time."""
+
+    def seed(self) -> int:
+        """Return a seed for an image model, 0 to 2**31 - 1."""
+
+    def fraction(self) -> float:
+        """Return a number in [0, 1)."""
+
+
+class Telemetry(Protocol):
+    """Fields carry ids, codes and numbers: never prompts, tokens, URLs or anything of a person."""
+
+    def info(self, event: str, **fields: object) -> None: ...
+
+    def warning(self, event: str, **fields: object) -> None: ...
+
+    def count(self, metric: str, value: float = 1, *, unit: str = "Count") -> None: ...
+
+
+class Ports(Protocol):
+    """Everything a use case may ask for; each is made when it is first touched."""
+
+    @property
+    def catalog(self) -> Catalog: ...
+    @property
+    def generations(self) -> Generations: ...
+    @property
+    def accounts(self) -> Accounts: ...
+    @property
+    def changes(self) -> Changes: ...
+    @property
+    def provider(self) -> Provider: ...
+    @property
+    def outputs(self) -> Outputs: ...
+    @property
+    def pictures(self) -> Pictures: ...
+    @property
+    def objects(self) -> Objects: ...
+    @property
+    def commands(self) -> Commands: ...
+    @property
+    def pace(self) -> Pace: ...
+    @property
+    def webhook_urls(self) -> WebhookUrls: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def entropy(self) -> Entropy: ...
+    @property
+    def telemetry(self) -> Telemetry: ...

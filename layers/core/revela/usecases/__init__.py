@@ -1,0 +1,1 @@
+"""What Revela does: one file and one public function per use case, `f(command, *, ports)`."""
