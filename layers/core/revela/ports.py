@@ -49,7 +49,10 @@ class Generations(Protocol):
     def list(
         self, user_id: str, *, limit: int, cursor: str | None, state: State | None, model: str | None
     ) -> Page[Generation]:
-        """Return a page, newest first, without the ones being deleted. Raises InvalidRequest on a bad cursor."""
+        """Return a page, newest first, without those being deleted.
+
+        Raises InvalidRequest on a bad cursor.
+        """
 
     def first_waiting(self, user_id: str) -> Ref | None:
         """Return the generation that has waited longest."""
@@ -198,7 +201,10 @@ class Pace(Protocol):
 
 class WebhookUrls(Protocol):
     def for_generation(self, ref: Ref, attempt: int) -> str | None:
-        """Return the URL that the provider calls back, with a token only we can make; None without webhooks."""
+        """Return the URL the provider calls back, with a token only we can make.
+
+        None where there are no webhooks.
+        """
 
 
 class Clock(Protocol):

@@ -111,9 +111,7 @@ def new_grant(
 
 
 def grant(account: Account, new: Grant, *, cause: str, now: datetime) -> Posting:
-    after = _changed(
-        account, now, available=account.available + new.remaining, grants=(*account.grants, new)
-    )
+    after = _changed(account, now, available=account.available + new.remaining, grants=(*account.grants, new))
     return _posted(after, EntryKind.GRANT, new.remaining, cause=cause, now=now)
 
 
@@ -130,7 +128,9 @@ def expire(account: Account, *, now: datetime) -> Posting:
         posting = _posted(account, EntryKind.EXPIRE, -lapsed.remaining, cause=lapsed.id, now=now)
         account, entries = posting.account, entries + posting.entries
     kept = tuple(
-        g for g in account.grants if g.remaining or g.expires_at is None or g.expires_at + SPENT_GRANT_KEPT > now
+        g
+        for g in account.grants
+        if g.remaining or g.expires_at is None or g.expires_at + SPENT_GRANT_KEPT > now
     )
     if kept != account.grants:
         account = _changed(account, now, grants=kept)
@@ -154,9 +154,7 @@ def hold(account: Account, plan: Plan, *, cost: int, images: int, now: datetime)
         raise TooMany("daily_limit_reached", limit=plan.images_per_day, retry_after_s=_until_midnight_s(now))
     starts = account.running < plan.jobs_at_once and account.waiting == 0
     if not starts and account.waiting >= plan.jobs_waiting:
-        raise TooMany(
-            "too_many_jobs", running=plan.jobs_at_once, waiting=plan.jobs_waiting, retry_after_s=30
-        )
+        raise TooMany("too_many_jobs", running=plan.jobs_at_once, waiting=plan.jobs_waiting, retry_after_s=30)
     grants, held_from = _burn(account.grants, cost)
     after = _changed(
         account,
@@ -235,9 +233,7 @@ def _returned(grants: list[Grant], grant_id: str, credits_: int, *, now: datetim
     index = next(i for i, g in enumerate(grants) if g.id == grant_id)
     found = grants[index]
     expires_at = now + RELEASE_GRACE if found.lapsed(now) else found.expires_at
-    returned = found.model_copy(
-        update={"remaining": found.remaining + credits_, "expires_at": expires_at}
-    )
+    returned = found.model_copy(update={"remaining": found.remaining + credits_, "expires_at": expires_at})
     return [*grants[:index], returned, *grants[index + 1 :]]
 
 

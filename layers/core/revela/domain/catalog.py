@@ -118,7 +118,9 @@ class Sizes(BaseModel):
         return self._wrong_pixels(size) or (width, height)
 
     def _wrong_pixels(self, size: Mapping[str, int]) -> list[InvalidParam]:
-        assert self.minimum is not None and self.maximum is not None and self.step is not None  # noqa: S101 - held by _complete
+        assert self.minimum is not None
+        assert self.maximum is not None
+        assert self.step is not None
         return [
             InvalidParam(
                 f, "out_of_range_step", {"minimum": self.minimum, "maximum": self.maximum, "step": self.step}
