@@ -39,14 +39,14 @@ class Ref:
 
 
 class Generations(Protocol):
-    """Reads are strongly consistent, but for `due` and `list`."""
+    """Reads are strongly consistent, but for `due` and `page`."""
 
     def get(self, ref: Ref) -> Generation | None: ...
 
     def get_many(self, refs: Sequence[Ref]) -> list[Generation]:
         """Return those that exist, in any order."""
 
-    def list(
+    def page(
         self, user_id: str, *, limit: int, cursor: str | None, state: State | None, model: str | None
     ) -> Page[Generation]:
         """Return a page, newest first, without those being deleted.

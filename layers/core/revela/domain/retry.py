@@ -62,6 +62,6 @@ def backoff(base: timedelta, times: int, *, fraction: float, maximum: timedelta 
 
     At least a tenth of the full wait is kept, so that a retry is never immediate.
     """
-    # 2**16 is far past every maximum; an unbounded exponent would overflow.
-    full = min(base * 2 ** min(times, 16), maximum)
+    # 1 << 16 is far past every maximum; an unbounded exponent would overflow.
+    full = min(base * (1 << min(times, 16)), maximum)
     return max(full * fraction, full / 10)
