@@ -160,6 +160,9 @@ class Objects(Protocol):
 
     def copy(self, source: str, target: str, *, content_type: str) -> None: ...
 
+    def delete(self, keys: Sequence[str]) -> None:
+        """Delete these; ones that do not exist are no error."""
+
     def delete_prefix(self, prefix: str) -> int:
         """Delete everything below and return how many there were."""
 

@@ -228,7 +228,7 @@ def step(before: Generation, event: Event, to: State, *, now: datetime, **change
     """
     if to not in _TARGETS.get((before.state, event), ()):
         raise ImpossibleTransition(f"{before.state} -> {to} on '{event}'")
-    values: dict[str, Any] = {"state": to, "updated_at": now}
+    values: dict[str, Any] = {"state": to, "updated_at": now, "version": before.version + 1}
     if to is not before.state:
         values |= {"visits": 0, "lease_until": None}
     if to is State.QUEUED:

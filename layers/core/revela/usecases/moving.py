@@ -1,0 +1,196 @@
+"""How every move of a generation is written: read, decide, write; decide again when the row moved.
+
+This is the one place that ends holds. A move to a terminal state settles the account in the same
+transaction and then hands the freed place to whoever waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from revela.domain import account as accounts
+from revela.domain.change import AccountWrite, Change, GenerationWrite, PredictionClaim
+from revela.domain.errors import Conflict, Transient
+from revela.domain.generation import Event, Failure, Generation, Output, State, step
+from revela.domain.ledger import LedgerEntry
+from revela.domain.policy import DISPATCH_DUE
+from revela.domain.retry import backoff
+from revela.ports import Ports, Ref
+
+# One account may be written by a hundred jobs at once; each write takes a few dozen milliseconds.
+CONTENTION_BASE = timedelta(milliseconds=25)
+CONTENTION_MAX = timedelta(milliseconds=800)
+CONTENTION_BUDGET = timedelta(seconds=15)
+
+
+@dataclass(frozen=True)
+class Move:
+    """What a decision wants; `changes` are fields of the row beyond what `step` sets."""
+
+    event: Event
+    to: State
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    prediction: PredictionClaim | None = None
+    outputs: tuple[Output, ...] = ()
+    failure: Failure | None = None
+
+
+class Moved(NamedTuple):
+    """`row` as it now is; `moved` tells whether this call moved it."""
+
+    row: Generation | None
+    moved: bool
+
+
+Decide = Callable[[Generation], Move | None]
+
+
+def move(ref: Ref, decide: Decide, *, ports: Ports, seen: Generation | None = None) -> Moved:
+    """Move one generation as `decide` says of the row that is there; None means: leave it.
+
+    `seen` saves the first read.
+
+    Raises:
+        Conflict: the prediction belongs to another job (`failed` has "prediction").
+        Transient: others kept writing for too long.
+    """
+    row = seen or ports.generations.get(ref)
+    for _ in contended(ports):
+        if row is None:
+            return Moved(None, False)
+        wanted = decide(row)
+        if wanted is None:
+            return Moved(row, False)
+        try:
+            return Moved(_write(row, wanted, ports), True)
+        except Conflict as conflict:
+            if "prediction" in conflict.failed:
+                raise
+        row = ports.generations.get(ref)
+    raise Transient("the generation or its account was written by others for too long")
+
+
+def contended(ports: Ports) -> Any:
+    """Yield tries, waiting with full jitter between them, until the budget is used up."""
+    give_up_at = ports.clock.now() + CONTENTION_BUDGET
+    times = 0
+    while (now := ports.clock.now()) < give_up_at:
+        yield times
+        wait = backoff(CONTENTION_BASE, times, fraction=ports.entropy.fraction(), maximum=CONTENTION_MAX)
+        ports.clock.sleep_until(max(now, ports.clock.now()) + wait)
+        times += 1
+
+
+def hand_over(user_id: str, *, ports: Ports) -> None:
+    """Give free places to the jobs that have waited longest, one transaction each."""
+    for _ in contended(ports):
+        head = ports.generations.first_waiting(user_id)
+        account = ports.accounts.get(user_id) if head else None
+        if head is None or account is None:
+            return
+        now = ports.clock.now()
+        after = accounts.hand_over(account, ports.catalog.plan(account.plan), now=now)
+        if after is None:
+            return
+        row = ports.generations.get(head)
+        if row is None or row.state is not State.WAITING:
+            continue
+        queued = step(row, Event.HANDED_OVER, State.QUEUED, now=now, due_at=now + DISPATCH_DUE)
+        try:
+            ports.changes.commit(
+                Change(
+                    now=now,
+                    generation=GenerationWrite(row, queued),
+                    account=AccountWrite(account, after),
+                    pointer_removed=row,
+                )
+            )
+        except Conflict:
+            continue
+        send_starts([head], ports=ports)
+
+
+def send_starts(refs: list[Ref], *, ports: Ports) -> None:
+    """Tell the workers. A message is a hint: what cannot be sent is due soon, and sent then."""
+    try:
+        ports.commands.start_generations(refs)
+    except Transient as error:
+        ports.telemetry.warning("start_not_sent", count=len(refs), reason=str(error))
+
+
+def _write(before: Generation, wanted: Move, ports: Ports) -> Generation:
+    now = ports.clock.now()
+    ends = wanted.to.terminal and before.state.live
+    charged = min(before.credits_held, len(wanted.outputs) * before.credits_per_image)
+    changes = dict(wanted.changes)
+    if ends:
+        changes |= {"credits_charged": charged, "outputs": wanted.outputs, "failure": wanted.failure}
+    after = step(before, wanted.event, wanted.to, now=now, **changes)
+    account: AccountWrite | None = None
+    entries: tuple[LedgerEntry, ...] = ()
+    if ends:
+        account, entries = _settlement(before, charged, len(wanted.outputs), ports)
+    ports.changes.commit(
+        Change(
+            now=now,
+            generation=GenerationWrite(before, after),
+            account=account,
+            entries=entries,
+            pointer_removed=before if before.state is State.WAITING else None,
+            prediction=wanted.prediction,
+        )
+    )
+    _report(before, after, ports)
+    if ends:
+        hand_over(before.user_id, ports=ports)
+    return after
+
+
+def _settlement(
+    before: Generation, charged: int, delivered: int, ports: Ports
+) -> tuple[AccountWrite, tuple[LedgerEntry, ...]]:
+    account = ports.accounts.get(before.user_id)
+    if account is None:
+        raise Transient("a live generation without an account")
+    now = ports.clock.now()
+    posting = accounts.settle(
+        account,
+        before.held_from,
+        charged=charged,
+        was_waiting=before.state is State.WAITING,
+        undelivered_today=before.num_outputs - delivered if before.created_at.date() == account.day else 0,
+        cause=before.id,
+        price_version=before.price_version,
+        now=now,
+    )
+    return AccountWrite(account, posting.account), posting.entries
+
+
+def _report(before: Generation, after: Generation, ports: Ports) -> None:
+    if after.state is before.state:
+        return
+    telemetry = ports.telemetry
+    failure = after.failure.code if after.failure else None
+    telemetry.info(
+        "generation_moved",
+        generation_id=after.id,
+        attempt=after.attempt,
+        from_state=before.state,
+        to_state=after.state,
+        failure=failure,
+        prediction_id=after.prediction_id,
+    )
+    if not after.state.terminal or not before.state.live:
+        return
+    telemetry.count(f"Generations{after.state.capitalize()}")
+    if failure:
+        telemetry.count(f"Failed_{failure}")
+    telemetry.count("CreditsCharged", after.credits_charged)
+    telemetry.count(
+        "GenerationDuration",
+        (after.updated_at - after.created_at).total_seconds() * 1000,
+        unit="Milliseconds",
+    )
