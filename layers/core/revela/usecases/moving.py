@@ -6,7 +6,7 @@ transaction and then hands the freed place to whoever waits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -73,7 +73,7 @@ def move(ref: Ref, decide: Decide, *, ports: Ports, seen: Generation | None = No
     raise Transient("the generation or its account was written by others for too long")
 
 
-def contended(ports: Ports) -> Any:
+def contended(ports: Ports) -> Iterator[int]:
     """Yield tries, waiting with full jitter between them, until the budget is used up."""
     give_up_at = ports.clock.now() + CONTENTION_BUDGET
     times = 0
