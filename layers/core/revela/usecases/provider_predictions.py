@@ -1,0 +1,93 @@
+"""What several workers do with a prediction at the provider: own it, cancel it, disown it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from revela.domain.change import ORPHAN, Change, PredictionClaim
+from revela.domain.errors import Conflict, ProviderNotFound, ProviderTransient
+from revela.domain.generation import Event, Generation, State
+from revela.domain.policy import POLL_FIRST
+from revela.domain.prediction import Prediction
+from revela.ports import Ports, Ref
+from revela.usecases.moving import Move, Moved, move
+
+# The provider keeps a prediction's data for an hour; its id must be remembered for longer than
+# anything can still arrive for it.
+CLAIM_KEPT = timedelta(days=7)
+
+
+def claim_of(row: Generation, prediction_id: str, *, ports: Ports) -> PredictionClaim:
+    """Return the item that binds a prediction to one attempt of one generation."""
+    return PredictionClaim(
+        prediction_id, owner=f"{row.id}:{row.attempt}", expires_at=ports.clock.now() + CLAIM_KEPT
+    )
+
+
+def record_prediction(
+    ref: Ref, prediction: Prediction, *, attempt: int, ports: Ports, seen: Generation | None = None
+) -> Moved:
+    """Write that the provider has the job; a prediction that is not the row's own is canceled there."""
+
+    def decide(row: Generation) -> Move | None:
+        if row.state is not State.STARTING or not row.owns(prediction.id, attempt=attempt):
+            return None
+        now = ports.clock.now()
+        return Move(
+            Event.RECORDED,
+            State.PROCESSING,
+            changes={
+                "prediction_id": prediction.id,
+                "started_at": prediction.started_at or now,
+                "due_at": now + POLL_FIRST,
+            },
+            prediction=claim_of(row, prediction.id, ports=ports),
+        )
+
+    try:
+        moved = move(ref, decide, ports=ports, seen=seen)
+    except Conflict:
+        # Another job owns it: that row's own due repairs whatever is left to repair.
+        ports.telemetry.warning(
+            "prediction_owned_by_another", generation_id=ref.id, prediction_id=prediction.id
+        )
+        return Moved(ports.generations.get(ref), False)
+    row = moved.row
+    if row is None or row.prediction_id != prediction.id:
+        disown(prediction, ports=ports)
+    elif row.cancel_requested_at is not None and row.state.at_provider:
+        cancel_at_provider(row, ports=ports)
+    return moved
+
+
+def disown(prediction: Prediction, *, ports: Ports) -> None:
+    """Mark a prediction that no job owns, and cancel it; only the writer of the mark counts it.
+
+    A prediction that some job owns, or owned once, is left alone: its mark is already there.
+    """
+    now = ports.clock.now()
+    mark = PredictionClaim(prediction.id, ORPHAN, now + CLAIM_KEPT)
+    try:
+        ports.changes.commit(Change(now=now, prediction=mark))
+    except Conflict:
+        return
+    ports.telemetry.count("PredictionsOrphaned")
+    if not prediction.status.terminal:
+        _cancel(prediction.id, ports=ports)
+
+
+def cancel_at_provider(row: Generation, *, ports: Ports) -> Prediction | None:
+    """Ask the provider to cancel the row's prediction; None when it did not answer."""
+    if row.prediction_id is None:
+        return None
+    return _cancel(row.prediction_id, ports=ports)
+
+
+def _cancel(prediction_id: str, *, ports: Ports) -> Prediction | None:
+    try:
+        return ports.provider.cancel_prediction(prediction_id)
+    except (ProviderTransient, ProviderNotFound) as error:
+        ports.telemetry.warning(
+            "cancel_not_answered", prediction_id=prediction_id, reason=type(error).__name__
+        )
+        return None

@@ -1,0 +1,166 @@
+"""Start generations: take each queued job to the provider, at the provider's pace, exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from revela.domain.errors import (
+    OutOfCredit,
+    ProviderNotFound,
+    ProviderRejected,
+    ProviderThrottled,
+    ProviderTransient,
+    ProviderUnauthorized,
+    ProviderUnavailable,
+    Transient,
+)
+from revela.domain.generation import Event, Failure, Generation, State, fingerprint
+from revela.domain.policy import START_LEASE
+from revela.domain.retry import OUT_OF_CREDIT_WAIT, REFUSED_WAIT, UNAUTHORIZED_WAIT, backoff
+from revela.ports import CreatePrediction, Ports, Ref
+from revela.usecases.moving import Move, move
+from revela.usecases.provider_predictions import cancel_at_provider, record_prediction
+
+# A claim, a create at its time-out and its record must fit into what is left of the function's time.
+ONE_CREATE_NEEDS = timedelta(seconds=40)
+
+
+def start_generation(refs: Sequence[Ref], *, ports: Ports, until: datetime) -> list[Ref]:
+    """Send a batch; return the refs that must be delivered again. `until`: when this process ends.
+
+    Slots are reserved for the whole batch in one write, after its rows were checked, and each row
+    is claimed immediately before its create. What cannot start in time becomes the row's `due_at`.
+    """
+    now = ports.clock.now()
+    rows = ports.generations.get_many(list(dict.fromkeys(refs)))
+    failed: list[Ref] = []
+    for row in rows:
+        if row.cancel_requested_at is not None and row.state.at_provider:
+            cancel_at_provider(row, ports=ports)
+    ready = sorted((row for row in rows if _may_start(row, now)), key=lambda row: row.id)
+    if not ready:
+        return failed
+    slots = ports.pace.reserve_creates(len(ready), now=now)
+    for row, slot in zip(ready, slots, strict=True):
+        ref = Ref(row.user_id, row.id)
+        try:
+            if slot + ONE_CREATE_NEEDS > until:
+                _postpone(row, slot, ports)
+            else:
+                ports.clock.sleep_until(slot)
+                ports.telemetry.count("SlotWait", (slot - now).total_seconds() * 1000, unit="Milliseconds")
+                _start(ref, row, ports)
+        except Transient as error:
+            ports.telemetry.warning("start_failed", generation_id=row.id, reason=type(error).__name__)
+            failed.append(ref)
+    return failed
+
+
+def _may_start(row: Generation, now: datetime) -> bool:
+    return row.state is State.QUEUED and (row.not_before is None or row.not_before <= now)
+
+
+def _postpone(row: Generation, slot: datetime, ports: Ports) -> None:
+    def decide(seen: Generation) -> Move | None:
+        if seen.state is not State.QUEUED:
+            return None
+        return Move(Event.POSTPONED, State.QUEUED, changes={"due_at": slot, "not_before": slot})
+
+    move(Ref(row.user_id, row.id), decide, ports=ports, seen=row)
+
+
+def _start(ref: Ref, row: Generation, ports: Ports) -> None:
+    model = ports.catalog.model(row.model)
+    model_input = model.render(row.params)
+
+    def claim(seen: Generation) -> Move | None:
+        now = ports.clock.now()
+        if not _may_start(seen, now):
+            return None
+        return Move(
+            Event.CLAIMED,
+            State.STARTING,
+            changes={
+                "attempt": seen.attempt + 1,
+                "claimed_at": now,
+                "lease_until": now + START_LEASE,
+                "due_at": now + START_LEASE,
+                "deadline_at": now + timedelta(seconds=model.deadline_s),
+                "fingerprint": fingerprint(seen.provider_version, model_input),
+            },
+        )
+
+    claimed, moved = move(ref, claim, ports=ports, seen=row)
+    if claimed is None or not moved:
+        return
+    request = CreatePrediction(
+        version=claimed.provider_version,
+        input=model_input,
+        webhook_url=ports.webhook_urls.for_generation(ref, claimed.attempt),
+        cancel_after_s=model.deadline_s,
+    )
+    try:
+        prediction = ports.provider.create_prediction(request)
+    except ProviderUnavailable as error:
+        _refused(claimed, error, ports)
+    except ProviderTransient as error:
+        # It may have been created: never repeated. Its webhook or the provider's listing tells.
+        ports.telemetry.count("CreatesUnknown")
+        ports.telemetry.warning(
+            "create_unanswered", generation_id=ref.id, attempt=claimed.attempt, reason=str(error)
+        )
+    except ProviderRejected as error:
+        _rejected(claimed, Failure(code="provider_rejected", detail=", ".join(error.invalid_fields)), ports)
+    except ProviderNotFound:
+        _rejected(claimed, Failure(code="model_unavailable", detail=claimed.provider_version), ports)
+    else:
+        record_prediction(ref, prediction, attempt=claimed.attempt, ports=ports, seen=claimed)
+
+
+def _refused(claimed: Generation, error: ProviderUnavailable, ports: Ports) -> None:
+    """Nothing was created: back to the queue with the same hold, to be tried when it may work."""
+    now = ports.clock.now()
+    wait = backoff(REFUSED_WAIT, claimed.refusals, fraction=ports.entropy.fraction())
+    match error:
+        case ProviderThrottled(retry_after_s=float() | int() as retry_after_s):
+            wait = timedelta(seconds=retry_after_s)
+            ports.pace.block(until=now + wait)
+        case ProviderThrottled():
+            ports.pace.block(until=now + wait)
+        case OutOfCredit():
+            wait = max(wait, OUT_OF_CREDIT_WAIT)
+            ports.pace.block(until=now + wait)
+            ports.telemetry.count("ProviderOutOfCredit")
+        case ProviderUnauthorized():
+            wait = max(wait, UNAUTHORIZED_WAIT)
+            ports.pace.block(until=now + wait)
+            ports.telemetry.count("ProviderUnauthorized")
+    ports.telemetry.warning(
+        "create_refused", generation_id=claimed.id, reason=type(error).__name__, wait_s=wait.total_seconds()
+    )
+
+    def decide(row: Generation) -> Move | None:
+        if row.state is not State.STARTING or row.attempt != claimed.attempt or row.prediction_id is not None:
+            return None
+        if row.cancel_requested_at is not None:
+            return Move(Event.REFUSED_FOR_NOW, State.CANCELED)
+        again_at = now + wait
+        return Move(
+            Event.REFUSED_FOR_NOW,
+            State.QUEUED,
+            changes={"refusals": row.refusals + 1, "not_before": again_at, "due_at": again_at},
+        )
+
+    move(Ref(claimed.user_id, claimed.id), decide, ports=ports, seen=claimed)
+
+
+def _rejected(claimed: Generation, failure: Failure, ports: Ports) -> None:
+    def decide(row: Generation) -> Move | None:
+        if row.state is not State.STARTING or row.attempt != claimed.attempt or row.prediction_id is not None:
+            return None
+        if row.cancel_requested_at is not None:
+            return Move(Event.REJECTED, State.CANCELED)
+        return Move(Event.REJECTED, State.FAILED, failure=failure)
+
+    move(Ref(claimed.user_id, claimed.id), decide, ports=ports, seen=claimed)
