@@ -19,11 +19,22 @@ class GenerationWrite:
     before: Generation | None
     after: Generation
 
+    @property
+    def stored(self) -> Generation:
+        """`after` as it is written and will be read: one version further than `before`."""
+        return self.after.model_copy(update={"version": self.before.version + 1 if self.before else 1})
+
 
 @dataclass(frozen=True)
 class AccountWrite:
+    """As GenerationWrite."""
+
     before: Account | None
     after: Account
+
+    @property
+    def stored(self) -> Account:
+        return self.after.model_copy(update={"version": self.before.version + 1 if self.before else 1})
 
 
 @dataclass(frozen=True)
@@ -56,7 +67,7 @@ class GrantReceipt:
 
 @dataclass(frozen=True)
 class Change:
-    """Parts are named in `Conflict.failed` as the fields here."""
+    """Parts are named in `Conflict.failed` as the fields here; both kinds of pointer are `pointer`."""
 
     now: datetime
     generation: GenerationWrite | None = None
