@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from revela.ports import FinishGeneration, Ref
+from tests.fakes.calls import Calls, port_call
+
+
+class FakeCommands:
+    """Keeps the messages in the order they were sent; a test takes them away to deliver them.
+
+    With `failure` set, sending raises it and nothing is sent.
+    """
+
+    def __init__(self, calls: Calls | None = None) -> None:
+        self.calls = calls or Calls()
+        self.started: list[Ref] = []
+        self.finished: list[FinishGeneration] = []
+        self.failure: Exception | None = None
+
+    @port_call
+    def start_generations(self, refs: Iterable[Ref]) -> None:
+        self._may_send()
+        self.started.extend(refs)
+
+    @port_call
+    def finish_generations(self, commands: Iterable[FinishGeneration]) -> None:
+        self._may_send()
+        self.finished.extend(commands)
+
+    def take_started(self) -> list[Ref]:
+        taken, self.started = self.started, []
+        return taken
+
+    def take_finished(self) -> list[FinishGeneration]:
+        taken, self.finished = self.finished, []
+        return taken
+
+    def _may_send(self) -> None:
+        if self.failure is not None:
+            raise self.failure

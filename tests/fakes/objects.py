@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from revela.domain.errors import Transient
+from revela.ports import Clock
+from tests.fakes.calls import Calls, port_call
+from tests.fakes.clock import FakeClock
+
+WINDOW = timedelta(minutes=5)
+VALID = timedelta(minutes=15)
+
+
+class StoredObject(NamedTuple):
+    data: bytes
+    content_type: str
+
+
+class FakeObjects:
+    """A bucket in memory. With `failure` set, every call but `presign` raises it."""
+
+    def __init__(self, calls: Calls | None = None, *, clock: Clock | None = None) -> None:
+        self.calls = calls or Calls()
+        self.stored: dict[str, StoredObject] = {}
+        self.failure: Exception | None = None
+        self._clock = clock or FakeClock()
+
+    @port_call
+    def put_file(self, key: str, path: Path, *, content_type: str) -> None:
+        self._may_fail()
+        self.stored[key] = StoredObject(path.read_bytes(), content_type)
+
+    @port_call
+    def put_bytes(self, key: str, data: bytes, *, content_type: str) -> None:
+        self._may_fail()
+        self.stored[key] = StoredObject(data, content_type)
+
+    @port_call
+    def copy(self, source: str, target: str, *, content_type: str) -> None:
+        self._may_fail()
+        if source not in self.stored:
+            raise Transient("NoSuchKey")
+        self.stored[target] = StoredObject(self.stored[source].data, content_type)
+
+    @port_call
+    def delete(self, keys: Sequence[str]) -> None:
+        self._may_fail()
+        for key in keys:
+            self.stored.pop(key, None)
+
+    @port_call
+    def delete_prefix(self, prefix: str) -> int:
+        self._may_fail()
+        doomed = [key for key in self.stored if key.startswith(prefix)]
+        for key in doomed:
+            del self.stored[key]
+        return len(doomed)
+
+    def presign(self, keys: Sequence[str]) -> tuple[dict[str, str], datetime]:
+        now = self._clock.now()
+        signed_at = now - timedelta(seconds=now.timestamp() % WINDOW.total_seconds())
+        expires_at = signed_at + VALID
+        urls = {key: f"https://bucket.test/{key}?signed={signed_at:%Y%m%dT%H%M%SZ}" for key in keys}
+        return urls, expires_at
+
+    def _may_fail(self) -> None:
+        if self.failure is not None:
+            raise self.failure

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import revela
+from revela.domain.catalog import Catalog
+from tests.fakes.calls import Calls
+from tests.fakes.clock import FakeClock
+from tests.fakes.commands import FakeCommands
+from tests.fakes.entropy import FakeEntropy
+from tests.fakes.objects import FakeObjects
+from tests.fakes.outputs import FakeOutputs
+from tests.fakes.pace import FakePace
+from tests.fakes.pictures import FakePictures
+from tests.fakes.provider import FakeProvider
+from tests.fakes.store import FakeAccounts, FakeChanges, FakeGenerations, Store
+from tests.fakes.telemetry import FakeTelemetry
+from tests.fakes.webhook_urls import FakeWebhookUrls
+
+
+@cache
+def load_catalog() -> Catalog:
+    """Return the catalog that is shipped."""
+    return Catalog.model_validate_json(
+        (Path(revela.__file__).parent / "data" / "catalog.json").read_text("utf-8")
+    )
+
+
+@dataclass
+class FakePorts:
+    """Satisfies `revela.ports.Ports`; all fakes share one clock, one store and one observer of calls."""
+
+    calls: Calls = field(default_factory=Calls)
+    clock: FakeClock = field(default_factory=FakeClock)
+    entropy: FakeEntropy = field(default_factory=FakeEntropy)
+    telemetry: FakeTelemetry = field(default_factory=FakeTelemetry)
+    webhook_urls: FakeWebhookUrls = field(default_factory=FakeWebhookUrls)
+    catalog: Catalog = field(default_factory=load_catalog)
+    store: Store = field(default_factory=Store)
+
+    def __post_init__(self) -> None:
+        self.generations = FakeGenerations(self.store, self.calls)
+        self.accounts = FakeAccounts(self.store, self.calls)
+        self.changes = FakeChanges(self.store, self.calls)
+        self.outputs = FakeOutputs(self.calls)
+        self.provider = FakeProvider(self.calls, clock=self.clock, outputs=self.outputs)
+        self.pictures = FakePictures(self.calls)
+        self.objects = FakeObjects(self.calls, clock=self.clock)
+        self.commands = FakeCommands(self.calls)
+        self.pace = FakePace(self.calls)

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from revela.domain.errors import ProviderNotFound, ProviderTransient
+from revela.domain.prediction import Prediction, PredictionStatus
+from revela.ports import Clock, CreatePrediction
+from tests.fakes.calls import Calls, port_call
+from tests.fakes.clock import FakeClock
+from tests.fakes.outputs import FakeOutputs
+from tests.fakes.pictures import picture_bytes
+
+_CONTENT_TYPES = {"webp": "image/webp", "jpg": "image/jpeg", "png": "image/png"}
+
+
+class FakeProvider:
+    """A provider where nothing moves by itself: `start`, `succeed`, `fail`, `abort` and `end_canceled` do.
+
+    What `refuse` and `lose_answer` announced happens to the next creates, in that order; what is in
+    `failures` is raised by the next reads and cancels. What a prediction succeeded with is served by
+    `outputs`.
+    """
+
+    def __init__(
+        self, calls: Calls | None = None, *, clock: Clock | None = None, outputs: FakeOutputs | None = None
+    ) -> None:
+        self.calls = calls or Calls()
+        self.outputs = outputs or FakeOutputs()
+        self.requests: dict[str, CreatePrediction] = {}
+        self.predictions: dict[str, Prediction] = {}
+        self.canceled: list[str] = []
+        self.failures: deque[Exception] = deque()
+        self.obeys_cancel = True
+        self.page_size = 100
+        self.secret = "whsec_" + "c2VjcmV0" * 4
+        self._clock = clock or FakeClock()
+        self._creates: deque[Exception | None] = deque()
+
+    # What a test scripts
+
+    def refuse(self, error: Exception) -> None:
+        """A create to come is answered with `error`, and nothing is created."""
+        self._creates.append(error)
+
+    def lose_answer(self) -> None:
+        """A create to come succeeds, but nobody hears of it."""
+        self._creates.append(None)
+
+    def start(self, prediction_id: str) -> Prediction:
+        return self._move(prediction_id, PredictionStatus.PROCESSING, started_at=self._clock.now())
+
+    def succeed(self, prediction_id: str, output: Sequence[str] | None = None) -> Prediction:
+        """End well: with the URLs given, or with as many images as were asked for."""
+        if output is None:
+            output = self._render(prediction_id)
+        return self._end(prediction_id, PredictionStatus.SUCCEEDED, output=tuple(output), predict_time_s=2.5)
+
+    def fail(self, prediction_id: str, error: str | None = "boom") -> Prediction:
+        return self._end(prediction_id, PredictionStatus.FAILED, error=error)
+
+    def abort(self, prediction_id: str) -> Prediction:
+        return self._end(prediction_id, PredictionStatus.ABORTED)
+
+    def end_canceled(self, prediction_id: str) -> Prediction:
+        return self._end(prediction_id, PredictionStatus.CANCELED)
+
+    def forget_output(self, prediction_id: str) -> Prediction:
+        """Do what the provider does an hour after the end: inputs and outputs are deleted."""
+        for url in self.predictions[prediction_id].output:
+            self.outputs.files.pop(url, None)
+        return self._change(prediction_id, output=(), input=None, data_removed=True)
+
+    # The port
+
+    @port_call
+    def create_prediction(self, request: CreatePrediction) -> Prediction:
+        answer_lost = False
+        if self._creates:
+            error = self._creates.popleft()
+            if error is not None:
+                raise error
+            answer_lost = True
+        prediction_id = f"prediction{len(self.requests) + 1:04d}"
+        self.requests[prediction_id] = request
+        self.predictions[prediction_id] = Prediction(
+            id=prediction_id,
+            status=PredictionStatus.STARTING,
+            created_at=self._clock.now(),
+            input=dict(request.input),
+            version=request.version,
+        )
+        if answer_lost:
+            raise ProviderTransient("connection reset after the request was sent")
+        return self.predictions[prediction_id]
+
+    @port_call
+    def get_prediction(self, prediction_id: str) -> Prediction:
+        self._may_fail()
+        return self._known(prediction_id)
+
+    @port_call
+    def cancel_prediction(self, prediction_id: str) -> Prediction:
+        self._may_fail()
+        prediction = self._known(prediction_id)
+        self.canceled.append(prediction_id)
+        if self.obeys_cancel and not prediction.status.terminal:
+            return self.end_canceled(prediction_id)
+        return prediction
+
+    def list_predictions(self, *, created_after: datetime) -> Iterator[Sequence[Prediction]]:
+        newest_first = list(reversed(self.predictions.values()))
+        for start in range(0, max(1, len(newest_first)), self.page_size):
+            page = self._page(newest_first, start)
+            fresh = [p for p in page if p.created_at is not None and p.created_at >= created_after]
+            if fresh:
+                yield fresh
+            if len(fresh) < len(page):
+                return
+
+    @port_call
+    def webhook_secret(self) -> str:
+        self._may_fail()
+        return self.secret
+
+    # Below
+
+    @port_call
+    def _page(self, predictions: Sequence[Prediction], start: int) -> Sequence[Prediction]:
+        self._may_fail()
+        return predictions[start : start + self.page_size]
+
+    def _may_fail(self) -> None:
+        if self.failures:
+            raise self.failures.popleft()
+
+    def _known(self, prediction_id: str) -> Prediction:
+        if prediction_id not in self.predictions:
+            raise ProviderNotFound(prediction_id)
+        return self.predictions[prediction_id]
+
+    def _end(self, prediction_id: str, status: PredictionStatus, **values: Any) -> Prediction:
+        return self._move(prediction_id, status, completed_at=self._clock.now(), **values)
+
+    def _move(self, prediction_id: str, status: PredictionStatus, **values: Any) -> Prediction:
+        before = self.predictions[prediction_id]
+        if before.status.terminal:
+            raise AssertionError(f"{prediction_id} has already ended: {before.status}")
+        return self._change(prediction_id, status=status, **values)
+
+    def _change(self, prediction_id: str, **values: Any) -> Prediction:
+        self.predictions[prediction_id] = self.predictions[prediction_id].model_copy(update=values)
+        return self.predictions[prediction_id]
+
+    def _render(self, prediction_id: str) -> list[str]:
+        asked = self.requests[prediction_id].input
+        extension = str(asked.get("output_format", "png"))
+        width, height = int(asked.get("width", 1024)), int(asked.get("height", 1024))
+        urls = []
+        for number in range(int(asked.get("num_outputs", 1))):
+            url = f"https://replicate.delivery/{prediction_id}/out-{number}.{extension}"
+            self.outputs.files[url] = picture_bytes(
+                _CONTENT_TYPES[extension], width, height, f"{prediction_id}-{number}"
+            )
+            urls.append(url)
+        return urls

@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from revela.ports import Ref
+
+
+class FakeWebhookUrls:
+    """With `base` None there are no webhooks, and jobs live by polling."""
+
+    def __init__(self, base: str | None = "https://api.test") -> None:
+        self.base = base
+
+    def for_generation(self, ref: Ref, attempt: int) -> str | None:
+        if self.base is None:
+            return None
+        return f"{self.base}/api/webhooks/generation?user={ref.user_id}&id={ref.id}&attempt={attempt}&token=t"
