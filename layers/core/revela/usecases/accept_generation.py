@@ -73,7 +73,13 @@ def accept_generation(command: AcceptGeneration, *, ports: Ports) -> Accepted:
         assert change.generation is not None
         generation = change.generation.after
         ports.telemetry.count("GenerationsAccepted")
-        ports.telemetry.info("generation_accepted", generation_id=generation.id, model=model.id)
+        ports.telemetry.info(
+            "generation_accepted",
+            user_id=generation.user_id,
+            generation_id=generation.id,
+            model=model.id,
+            state=generation.state,
+        )
         if generation.state is State.QUEUED:
             send_starts([Ref(generation.user_id, generation.id)], ports=ports)
         return Accepted(generation, replayed=False)

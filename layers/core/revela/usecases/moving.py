@@ -176,6 +176,7 @@ def _report(before: Generation, after: Generation, ports: Ports) -> None:
     failure = after.failure.code if after.failure else None
     telemetry.info(
         "generation_moved",
+        user_id=after.user_id,
         generation_id=after.id,
         attempt=after.attempt,
         from_state=before.state,

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from revela.domain.errors import (
-    Conflict,
     NotFound,
     NotNow,
     ProviderNotFound,
@@ -154,7 +153,7 @@ def _ask_provider(rows: list[Generation], ports: Ports, until: datetime) -> None
     if not rows:
         return
     try:
-        known = _read_predictions(rows, ports, until)
+        known, complete = _read_predictions(rows, ports, until)
     except ProviderTransient as error:
         # Nothing was learnt; every row is due again.
         ports.telemetry.warning("provider_not_answering", reason=type(error).__name__)
@@ -163,7 +162,7 @@ def _ask_provider(rows: list[Generation], ports: Ports, until: datetime) -> None
     for row in rows:
         prediction = known.get(row.id)
         if prediction is None:
-            if row.state is State.STARTING:
+            if row.state is State.STARTING and complete:
                 _lost(row, ports)
             continue
         if not prediction.status.terminal and _must_cancel(row, ports):
@@ -184,12 +183,18 @@ def _must_cancel(row: Generation, ports: Ports) -> bool:
     return row.deadline_at is not None and ports.clock.now() > row.deadline_at + DEADLINE_MARGIN
 
 
-def _read_predictions(rows: list[Generation], ports: Ports, until: datetime) -> dict[str, Prediction]:
-    """Return generation id -> prediction: from the listing, then one by one what it did not show."""
+def _read_predictions(
+    rows: list[Generation], ports: Ports, until: datetime
+) -> tuple[dict[str, Prediction], bool]:
+    """Return generation id -> prediction: from the listing, then one by one what it did not show.
+
+    The flag tells whether the listing was read to its end: only then is what it lacks unknown there.
+    """
     known: dict[str, Prediction] = {}
+    complete = True
     unproved = [row for row in rows if row.prediction_id is None]
     if unproved or len(rows) > SINGLE_GETS:
-        _read_listing(rows, known, ports, until)
+        complete = _read_listing(rows, known, ports, until)
     for row in rows:
         if row.id in known or row.prediction_id is None or ports.clock.now() + RESERVE > until:
             continue
@@ -200,12 +205,12 @@ def _read_predictions(rows: list[Generation], ports: Ports, until: datetime) -> 
             known[row.id] = Prediction(
                 id=row.prediction_id, status=PredictionStatus.FAILED, error="not found", data_removed=True
             )
-    return known
+    return known, complete
 
 
 def _read_listing(
     rows: list[Generation], known: dict[str, Prediction], ports: Ports, until: datetime
-) -> None:
+) -> bool:
     by_prediction = {row.prediction_id: row for row in rows if row.prediction_id is not None}
     by_fingerprint: dict[str, Generation] = {
         row.fingerprint: row for row in rows if row.prediction_id is None and row.fingerprint is not None
@@ -223,9 +228,12 @@ def _read_listing(
                 row = next((by_fingerprint[p] for p in prints if p in by_fingerprint), None)
             if row is not None:
                 known.setdefault(row.id, prediction)
-        if len(known) == len(rows) or ports.clock.now() + RESERVE > until:
-            return
+        if len(known) == len(rows):
+            return True
+        if ports.clock.now() + RESERVE > until:
+            return False
         ports.clock.sleep_until(ports.pace.reserve_reads(1, now=ports.clock.now()))
+    return True
 
 
 def _lost(row: Generation, ports: Ports) -> None:
@@ -247,7 +255,4 @@ def _lost(row: Generation, ports: Ports) -> None:
         )
 
     ports.telemetry.count("CreatesLost")
-    try:
-        move(Ref(row.user_id, row.id), decide, ports=ports)
-    except Conflict:
-        raise AssertionError("this move claims no prediction") from None
+    move(Ref(row.user_id, row.id), decide, ports=ports)
