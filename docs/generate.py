@@ -1,0 +1,63 @@
+"""Write what the documentation takes from the code: the OpenAPI document and the state diagram.
+
+    python docs/generate.py           writes the files
+    python docs/generate.py --check   writes nothing, exits with 1 if a file is not what the code says
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+from api.openapi import document
+
+from revela.domain.generation import TERMINAL, TRANSITIONS, Event, State
+
+DOCS = Path(__file__).parent
+NEW = "[*]"
+
+
+def state_diagram() -> str:
+    labels: dict[tuple[str, str], list[str]] = defaultdict(list)
+    labels[NEW, State.QUEUED].append("accepted, a place is free")
+    labels[NEW, State.WAITING].append("accepted, no place is free")
+    for source, event, targets in TRANSITIONS:
+        for target in targets:
+            # Looks of reconcile change nothing but due_at, and would draw a loop at every state.
+            if event is not Event.VISITED:
+                labels[source, target].append(event.value)
+    labels[State.DELETING, NEW].append("objects and row gone")
+    lines = ["```mermaid", "stateDiagram-v2"]
+    lines += [f"  {a} --> {b}: {' / '.join(events)}" for (a, b), events in labels.items()]
+    ends = ", ".join(sorted(TERMINAL))
+    return "\n".join([*lines, "```", "", f"Settled, and final but for deletion: {ends}."])
+
+
+def generated() -> dict[Path, str]:
+    """Return each generated file's whole text."""
+    architecture = DOCS / "architecture.md"
+    text = re.sub(
+        r"(<!-- states: [^\n]*-->\n).*(<!-- /states -->)",
+        lambda m: f"{m[1]}{state_diagram()}\n{m[2]}",
+        architecture.read_text("utf-8"),
+        flags=re.DOTALL,
+    )
+    return {architecture: text, DOCS / "openapi.json": document()}
+
+
+def main() -> int:
+    stale = [
+        path for path, text in generated().items() if not path.exists() or path.read_text("utf-8") != text
+    ]
+    for path in stale:
+        if "--check" in sys.argv:
+            print(f"{path.name} is not what the code says: run `make docs`", file=sys.stderr)
+        else:
+            path.write_text(generated()[path], "utf-8")
+    return 1 if stale and "--check" in sys.argv else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
