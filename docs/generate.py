@@ -1,4 +1,4 @@
-"""Write what the documentation takes from the code: the OpenAPI document and the state diagram.
+"""Write what the documentation takes from the code: OpenAPI document, state diagram, error codes.
 
     python docs/generate.py           writes the files
     python docs/generate.py --check   writes nothing, exits with 1 if a file is not what the code says
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from api.openapi import document
 
+from revela.domain import messages
 from revela.domain.generation import TERMINAL, TRANSITIONS, Event, State
 
 DOCS = Path(__file__).parent
@@ -35,16 +36,36 @@ def state_diagram() -> str:
     return "\n".join([*lines, "```", "", f"Settled, and final but for deletion: {ends}."])
 
 
+def error_codes() -> str:
+    kinds = (
+        ("Of a request (`code`)", messages.ERRORS),
+        ("Of one field (`invalid_params[].code`)", messages.PARAMS),
+        ("Of a generation (`error.code`)", messages.FAILURES),
+    )
+    lines: list[str] = []
+    for title, texts in kinds:
+        lines += [f"### {title}", "", "| code | en | pt-BR |", "| --- | --- | --- |"]
+        lines += [f"| `{code}` | {text['en']} | {text['pt-BR']} |" for code, text in texts.items()] + [""]
+    return "\n".join(lines).rstrip()
+
+
 def generated() -> dict[Path, str]:
     """Return each generated file's whole text."""
-    architecture = DOCS / "architecture.md"
-    text = re.sub(
-        r"(<!-- states: [^\n]*-->\n).*(<!-- /states -->)",
-        lambda m: f"{m[1]}{state_diagram()}\n{m[2]}",
-        architecture.read_text("utf-8"),
+    return {
+        DOCS / "openapi.json": document(),
+        DOCS / "architecture.md": _filled(DOCS / "architecture.md", "states", state_diagram()),
+        DOCS / "frontend.md": _filled(DOCS / "frontend.md", "codes", error_codes()),
+    }
+
+
+def _filled(path: Path, mark: str, text: str) -> str:
+    """Return the file's text with what stands between the two comments of `mark` replaced."""
+    return re.sub(
+        rf"(<!-- {mark}: [^\n]*-->\n).*(<!-- /{mark} -->)",
+        lambda m: f"{m[1]}{text}\n{m[2]}",
+        path.read_text("utf-8"),
         flags=re.DOTALL,
     )
-    return {architecture: text, DOCS / "openapi.json": document()}
 
 
 def main() -> int:
