@@ -1,0 +1,107 @@
+"""The stand-in as an ASGI application: the gate before Replicate's API, the routes, errors to replies."""
+
+import contextlib
+import hmac
+import logging
+from collections.abc import AsyncIterator
+
+import anyio
+from starlette.applications import Starlette
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from local.replicate.problems import Problem, method_not_allowed, not_found, throttled, unauthenticated
+from local.replicate.routes import account, control, delivery, models, predictions
+from local.replicate.stand_in import StandIn
+
+logger = logging.getLogger(__name__)
+
+
+def create_app(stand_in: StandIn) -> Starlette:
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with anyio.create_task_group() as background:
+            background.start_soon(stand_in.scheduler.run_forever)
+            yield
+            background.cancel_scope.cancel()
+        await stand_in.close()
+
+    app = Starlette(
+        routes=[
+            *predictions.ROUTES,
+            *models.ROUTES,
+            *account.ROUTES,
+            *delivery.ROUTES,
+            *control.ROUTES,
+        ],
+        middleware=[Middleware(Gate, stand_in=stand_in)],
+        exception_handlers={Problem: _problem, HTTPException: _http_exception},
+        lifespan=lifespan,
+    )
+    app.state.stand_in = stand_in
+    return app
+
+
+class Gate:
+    """Before every request: what is due happens. Before Replicate's API: the token and the rate limit."""
+
+    def __init__(self, app: ASGIApp, stand_in: StandIn) -> None:
+        self._app = app
+        self._stand_in = stand_in
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        self._stand_in.scheduler.run_due()
+        status = 0
+        try:
+            extra = self._admit(scope) if scope["path"].startswith("/v1/") else {}
+        except Problem as problem:
+            logger.info("%s %s %s", scope["method"], scope["path"], problem.status)
+            await problem.response()(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message).update(extra)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+        logger.info("%s %s %s", scope["method"], scope["path"], status)
+
+    def _admit(self, scope: Scope) -> dict[str, str]:
+        """The rate limit's headers for the reply. Raises the 401 or 429 problem."""
+        stand_in = self._stand_in
+        scheme, _, token = Headers(scope=scope).get("authorization", "").partition(" ")
+        if scheme not in {"Bearer", "Token"} or not hmac.compare_digest(
+            token.strip().encode(), stand_in.settings.token.encode()
+        ):
+            raise unauthenticated()
+        is_create = scope["method"] == "POST" and scope["path"].endswith("/predictions")
+        bucket = stand_in.creates if is_create else stand_in.others
+        retry_after_s = stand_in.faults.next_throttling_s(is_create=is_create)
+        if retry_after_s is None:
+            allowance = bucket.take()
+            if allowance is not None:
+                return allowance.headers()
+            retry_after_s = bucket.wait_s()
+        stand_in.counters.throttled += 1
+        raise throttled(retry_after_s)
+
+
+async def _problem(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    return error.response()
+
+
+async def _http_exception(_: Request, error: Exception) -> Response:
+    """What Starlette's router raises: a path or a method that is not there."""
+    assert isinstance(error, HTTPException)
+    return (method_not_allowed() if error.status_code == 405 else not_found()).response()

@@ -1,0 +1,25 @@
+"""What happened since the start, for tests to count."""
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass
+class Counters:
+    creates: int = 0  # accepted
+    cancels: int = 0  # asked for, of whatever state
+    throttled: int = 0
+    deliveries: int = 0  # output files handed out
+    webhooks_sent: int = 0  # attempts answered with 2xx
+    webhooks_failed: int = 0  # attempts answered otherwise, or not at all
+    webhooks_lost: int = 0  # messages lost on order
+    ignored_inputs: Counter[str] = field(
+        default_factory=Counter
+    )  # `owner/name.parameter` unknown to the model
+
+    def clear(self) -> None:
+        vars(self).update(vars(Counters()))
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)

@@ -1,0 +1,63 @@
+"""Output files: addressed by chance, drawn when first asked for, gone when deleted."""
+
+import asyncio
+import secrets
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from local.replicate.drawing.picture import Picture
+from local.replicate.drawing.render import render
+
+PATH = "/delivery"
+KEPT_BYTES = 64_000_000  # drawn files kept at hand; any other is drawn anew
+DRAWING_AT_ONCE = 2
+
+
+class Deliveries:
+    def __init__(self, origin: str) -> None:
+        self._origin = origin
+        self._pictures: dict[str, Picture] = {}
+        self._drawn: OrderedDict[str, bytes] = OrderedDict()
+        self._drawn_bytes = 0
+        self._pen = asyncio.Semaphore(DRAWING_AT_ONCE)
+
+    def publish(self, picture: Picture) -> str:
+        """The URL that the picture has from now on."""
+        key = f"{secrets.token_urlsafe(24)}/{picture.file_name}"
+        self._pictures[key] = picture
+        return f"{self._origin}{PATH}/{key}"
+
+    async def read(self, key: str) -> tuple[Picture, bytes] | None:
+        picture = self._pictures.get(key)
+        if picture is None:
+            return None
+        async with self._pen:
+            data = self._drawn.get(key)
+            if data is None:
+                data = await asyncio.to_thread(render, picture)
+        if key not in self._pictures:  # deleted while it was being drawn
+            return None
+        self._keep(key, data)
+        return picture, data
+
+    def delete(self, urls: Sequence[str]) -> None:
+        for url in urls:
+            key = url.removeprefix(f"{self._origin}{PATH}/")
+            self._pictures.pop(key, None)
+            self._drop(key)
+
+    def clear(self) -> None:
+        self._pictures.clear()
+        self._drawn.clear()
+        self._drawn_bytes = 0
+
+    def _keep(self, key: str, data: bytes) -> None:
+        self._drop(key)
+        self._drawn[key] = data
+        self._drawn_bytes += len(data)
+        while self._drawn_bytes > KEPT_BYTES:
+            _, dropped = self._drawn.popitem(last=False)
+            self._drawn_bytes -= len(dropped)
+
+    def _drop(self, key: str) -> None:
+        self._drawn_bytes -= len(self._drawn.pop(key, b""))

@@ -1,0 +1,228 @@
+"""A prediction's life: starting -> processing -> succeeded | failed | canceled, or aborted before it runs.
+
+Every stage is an action of the scheduler and stamps the time at which it was due. A stage that finds its
+prediction over does nothing.
+"""
+
+import base64
+import logging
+import secrets
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import httpx
+
+from local.replicate.clock import Clock, Scheduler
+from local.replicate.counters import Counters
+from local.replicate.deliveries import Deliveries
+from local.replicate.faults import Failure, Faults
+from local.replicate.file_inputs import fetch_files
+from local.replicate.models.model import Input, Model, Pace, Run, RunFailed
+from local.replicate.prediction import STATUSES, Prediction, Status, Webhook
+from local.replicate.progress import progress_line
+from local.replicate.tasks import Tasks
+from local.replicate.webhooks import Webhooks
+
+RETENTION_S = 3600  # inputs, outputs and logs of API predictions, after completion
+RUN_LIMIT_S = 1800  # "Predictions time out after running for 30 minutes"; the error's wording is not recorded
+KEPT_PREDICTIONS = 20_000  # beyond it the oldest whose data is removed are dropped altogether
+
+logger = logging.getLogger(__name__)
+
+
+class Lifecycle:
+    def __init__(
+        self,
+        *,
+        client: httpx.AsyncClient,
+        clock: Clock,
+        scheduler: Scheduler,
+        tasks: Tasks,
+        faults: Faults,
+        counters: Counters,
+        deliveries: Deliveries,
+        webhooks: Webhooks,
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._scheduler = scheduler
+        self._tasks = tasks
+        self._faults = faults
+        self._counters = counters
+        self._deliveries = deliveries
+        self._webhooks = webhooks
+        self._predictions: dict[str, Prediction] = {}
+        self._created = 0
+
+    def create(
+        self,
+        model: Model,
+        version: str,
+        given: Input,
+        *,
+        cancel_after_s: float | None = None,
+        webhook: Webhook | None = None,
+    ) -> Prediction:
+        now_s = self._clock.now_s()
+        self._created += 1
+        prediction = Prediction(
+            number=self._created,
+            id=base64.b32encode(secrets.token_bytes(17)).decode().lower()[:26],
+            model=model,
+            version=version,
+            input=dict(given),
+            created_s=now_s,
+            deadline_s=None if cancel_after_s is None else now_s + cancel_after_s,
+            webhook=webhook,
+        )
+        self._predictions[prediction.id] = prediction
+        self._drop_oldest()
+        self._counters.creates += 1
+        self._counters.ignored_inputs.update(
+            f"{model.full_name}.{name}" for name in model.unknown_names(given)
+        )
+
+        pace, failure = model.pace, self._faults.next_failure()
+        slowness = self._faults.next_slowness()
+        predict_s = None if slowness is None else slowness.predict_s
+        starts_s = now_s + (pace.queue_s if slowness is None else slowness.queue_s)
+        self._scheduler.at(starts_s, partial(self._start, prediction, failure, predict_s))
+        if prediction.deadline_s is not None:
+            self._scheduler.at(prediction.deadline_s, partial(self._reach_deadline, prediction))
+        return prediction
+
+    def find(self, prediction_id: str) -> Prediction | None:
+        return self._predictions.get(prediction_id)
+
+    def newest_first(self) -> Sequence[Prediction]:
+        return list(reversed(self._predictions.values()))
+
+    def cancel(self, prediction: Prediction) -> None:
+        """By its owner, before or while it runs; what is over stays as it is."""
+        self._counters.cancels += 1
+        self._end(prediction, "canceled", self._clock.now_s())
+
+    async def wait_for_output(self, prediction: Prediction, seconds: int) -> bool:
+        """False when the seconds, of the stand-in's clock, passed first."""
+        self._scheduler.at(self._clock.now_s() + seconds, lambda _: prediction.ready.set())
+        await prediction.ready.wait()
+        return prediction.output is not None or prediction.is_over
+
+    def count_by_status(self) -> dict[str, int]:
+        found = Counter(p.status for p in self._predictions.values())
+        return {status: found[status] for status in STATUSES}
+
+    def clear(self) -> None:
+        for prediction in self._predictions.values():
+            prediction.ready.set()  # nobody is left waiting for it
+        self._predictions.clear()
+
+    def _start(
+        self, prediction: Prediction, failure: Failure | None, predict_s: float | None, at_s: float
+    ) -> None:
+        if prediction.is_over:
+            return
+        prediction.status, prediction.started_s = "processing", at_s
+        self._webhooks.notify(prediction, "start", at_s)
+        self._scheduler.at(at_s + RUN_LIMIT_S, partial(self._time_out, prediction))
+        urls = prediction.model.file_inputs(prediction.input)
+        if not urls:
+            self._run(prediction, {}, failure, predict_s, at_s)
+            return
+
+        async def fetch_and_run() -> None:
+            try:
+                files = await fetch_files(self._client, urls)
+            except RunFailed as error:
+                self._end(prediction, "failed", self._clock.now_s(), str(error))
+            else:
+                self._run(prediction, files, failure, predict_s, self._clock.now_s())
+
+        self._tasks.spawn(fetch_and_run())
+
+    def _run(
+        self,
+        prediction: Prediction,
+        files: Mapping[str, bytes],
+        failure: Failure | None,
+        predict_s: float | None,
+        at_s: float,
+    ) -> None:
+        """Schedules the progress of the run and its end."""
+        if prediction.is_over:
+            return
+        seed = prediction.input.get("seed", secrets.randbelow(2**16))
+        try:
+            run = prediction.model.plan(prediction.model, prediction.input, int(seed), files)
+        except RunFailed as error:
+            self._end(prediction, "failed", at_s, str(error))
+            return
+        setup_s, step_s = _durations(prediction.model.pace, run, predict_s)
+        self._log(prediction, run.opening_log + progress_line(0, run.steps, 0.0), at_s)
+        last_step = run.steps if failure is None else run.steps // 2
+        for step in range(1, last_step + 1):
+            line = progress_line(step, run.steps, step * step_s)
+            self._scheduler.at(at_s + setup_s + step * step_s, partial(self._log, prediction, line))
+        ends_s = at_s + setup_s + last_step * step_s
+        if failure is not None:
+            self._scheduler.at(ends_s, lambda due_s: self._end(prediction, "failed", due_s, failure.error))
+        else:
+            self._scheduler.at(ends_s, partial(self._put_out, prediction, run))
+
+    def _put_out(self, prediction: Prediction, run: Run, at_s: float) -> None:
+        """Outputs come before the end: recorded sync replies are `processing` with their output filled in."""
+        if prediction.is_over:
+            return
+        self._log(prediction, run.closing_log, at_s)
+        prediction.output = [self._deliveries.publish(picture) for picture in run.pictures]
+        prediction.metrics = dict(run.metrics)
+        prediction.ready.set()
+        self._webhooks.notify(prediction, "output", at_s)
+        self._scheduler.at(at_s + prediction.model.pace.upload_s, partial(self._end, prediction, "succeeded"))
+
+    def _reach_deadline(self, prediction: Prediction, at_s: float) -> None:
+        self._end(prediction, "aborted" if prediction.started_s is None else "canceled", at_s)
+
+    def _time_out(self, prediction: Prediction, at_s: float) -> None:
+        self._end(prediction, "failed", at_s, "Prediction timed out after running for 30 minutes")
+
+    def _end(self, prediction: Prediction, status: Status, at_s: float, error: str | None = None) -> None:
+        if prediction.is_over:
+            return
+        prediction.status, prediction.error, prediction.completed_s = status, error, at_s
+        if status != "succeeded":
+            self._deliveries.delete(prediction.output or [])
+            prediction.output, prediction.metrics = None, {}
+        if prediction.started_s is not None:
+            prediction.metrics["predict_time"] = round(at_s - prediction.started_s, 6)
+        prediction.metrics["total_time"] = round(at_s - prediction.created_s, 6)
+        prediction.ready.set()
+        self._webhooks.notify(prediction, "completed", at_s)
+        self._scheduler.at(at_s + RETENTION_S, lambda _: self._remove_data(prediction))
+        logger.info("prediction %s %s", prediction.id, status)
+
+    def _remove_data(self, prediction: Prediction) -> None:
+        self._deliveries.delete(prediction.output or [])
+        self._webhooks.forget(prediction.id)
+        prediction.data_removed = True
+        prediction.input, prediction.output, prediction.logs = {}, None, ""
+
+    def _log(self, prediction: Prediction, text: str, at_s: float) -> None:
+        if prediction.is_over or not text:
+            return
+        prediction.logs += text
+        self._webhooks.notify(prediction, "logs", at_s)
+
+    def _drop_oldest(self) -> None:
+        if len(self._predictions) > KEPT_PREDICTIONS:
+            oldest = next(iter(self._predictions.values()))
+            if oldest.data_removed:
+                del self._predictions[oldest.id]
+
+
+def _durations(pace: Pace, run: Run, predict_s: float | None) -> tuple[float, float]:
+    """Seconds before the first step, and of each step."""
+    if predict_s is not None:
+        return 0.0, predict_s / run.steps
+    return pace.setup_s, pace.step_s * run.images

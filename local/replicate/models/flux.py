@@ -1,0 +1,180 @@
+"""black-forest-labs/flux-dev and flux-schnell, as Replicate's official models take them."""
+
+from collections.abc import Mapping
+
+from local.replicate.drawing.picture import Picture
+from local.replicate.models.model import (
+    Input,
+    Model,
+    Pace,
+    Parameter,
+    Run,
+    Version,
+    pixel_settings,
+    placeholder_version,
+    size_of_file,
+)
+
+SIZES = {
+    "1:1": (1024, 1024),
+    "16:9": (1344, 768),
+    "21:9": (1536, 640),
+    "3:2": (1216, 832),
+    "2:3": (832, 1216),
+    "4:5": (896, 1088),
+    "5:4": (1088, 896),
+    "3:4": (896, 1152),
+    "4:3": (1152, 896),
+    "9:16": (768, 1344),
+    "9:21": (640, 1536),
+}
+LONGEST_SIDE = 1440  # an image to start from is scaled down to it
+
+
+def plan_flux(model: Model, given: Input, seed: int, files: Mapping[str, bytes]) -> Run:
+    values = model.complete(given)
+    count: int = values["num_outputs"]
+    steps: int = values["num_inference_steps"]
+    source = files.get("image")
+    width, height = _size(values["aspect_ratio"], values["megapixels"], source)
+    fast = values["go_fast"] and source is None  # image to image runs in bf16 only
+    first = Picture(
+        model=model.full_name,
+        prompt=values["prompt"],
+        seed=seed,
+        width=width,
+        height=height,
+        format=values["output_format"],
+        quality=values["output_quality"],
+        steps=steps,
+        guidance=values.get("guidance", 0.0),
+        settings=pixel_settings(values),
+        source=source,
+        strength=values.get("prompt_strength", 1.0),
+    )
+    return Run(
+        steps=steps,
+        images=count,
+        opening_log=f"running {'quantized' if fast else 'bf16'} prediction\nUsing seed: {seed}\n",
+        closing_log=f"Total safe images: {count} out of {count}\n",
+        pictures=first.batch(count),
+        metrics={"image_count": count},
+    )
+
+
+def _size(aspect_ratio: str, megapixels: str, source: bytes | None) -> tuple[int, int]:
+    if source is None:
+        width, height = SIZES[aspect_ratio]
+        return (width // 2, height // 2) if megapixels == "0.25" else (width, height)
+    width, height = size_of_file(source)
+    scale = min(LONGEST_SIDE / width, LONGEST_SIDE / height, 1)
+    return max(16, round(width * scale / 16) * 16), max(16, round(height * scale / 16) * 16)
+
+
+_PROMPT = Parameter("prompt", "string", "What the image shows.", required=True)
+_ASPECT_RATIO = Parameter(
+    "aspect_ratio", "string", "Aspect ratio of the image.", default="1:1", choices=tuple(SIZES)
+)
+_NUM_OUTPUTS = Parameter("num_outputs", "integer", "Number of images.", default=1, minimum=1, maximum=4)
+_SEED = Parameter("seed", "integer", "Random seed. Set it for reproducible images.")
+_OUTPUT_FORMAT = Parameter(
+    "output_format", "string", "Format of the images.", default="webp", choices=("webp", "jpg", "png")
+)
+_OUTPUT_QUALITY = Parameter(
+    "output_quality",
+    "integer",
+    "Quality of the saved images, 0 to 100. Of no effect on png.",
+    default=80,
+    minimum=0,
+    maximum=100,
+)
+_SAFETY = Parameter("disable_safety_checker", "boolean", "Do not check the images for safety.", default=False)
+_GO_FAST = Parameter(
+    "go_fast", "boolean", "Run with the faster model, quantized to fp8; off is bf16.", default=True
+)
+_MEGAPIXELS = Parameter(
+    "megapixels", "string", "Approximate number of megapixels.", default="1", choices=("1", "0.25")
+)
+
+FLUX_DEV = Model(
+    owner="black-forest-labs",
+    name="flux-dev",
+    description="A 12 billion parameter rectified flow transformer that makes images from text.",
+    is_official=True,
+    license_url="https://github.com/black-forest-labs/flux/blob/main/model_licenses/LICENSE-FLUX1-dev",
+    github_url="https://github.com/replicate/cog-flux",
+    versions=(
+        Version(placeholder_version("black-forest-labs/flux-dev"), "2025-07-31T12:00:00.000Z", "0.16.2"),
+    ),
+    parameters=(
+        _PROMPT,
+        _ASPECT_RATIO,
+        Parameter(
+            "image",
+            "string",
+            "Image to start from. The output has its aspect ratio.",
+            is_file=True,
+        ),
+        Parameter(
+            "prompt_strength",
+            "number",
+            "How much of the given image is replaced; 1.0 replaces all of it.",
+            default=0.8,
+            minimum=0,
+            maximum=1,
+        ),
+        _NUM_OUTPUTS,
+        Parameter(
+            "num_inference_steps",
+            "integer",
+            "Number of denoising steps; 28 to 50 is recommended.",
+            default=28,
+            minimum=1,
+            maximum=50,
+        ),
+        Parameter(
+            "guidance", "number", "How closely the prompt is followed.", default=3, minimum=0, maximum=10
+        ),
+        _SEED,
+        _OUTPUT_FORMAT,
+        _OUTPUT_QUALITY,
+        _SAFETY,
+        _GO_FAST,
+        _MEGAPIXELS,
+    ),
+    pace=Pace(queue_s=0.2, setup_s=0.2, step_s=0.008),
+    plan=plan_flux,
+)
+
+FLUX_SCHNELL = Model(
+    owner="black-forest-labs",
+    name="flux-schnell",
+    description="The fastest image generation model of the FLUX.1 family.",
+    is_official=True,
+    license_url="https://github.com/black-forest-labs/flux/blob/main/model_licenses/LICENSE-FLUX1-schnell",
+    github_url="https://github.com/replicate/cog-flux",
+    versions=(
+        Version(placeholder_version("black-forest-labs/flux-schnell"), "2025-07-31T12:00:00.000Z", "0.16.2"),
+    ),
+    parameters=(
+        _PROMPT,
+        _ASPECT_RATIO,
+        _NUM_OUTPUTS,
+        Parameter(
+            "num_inference_steps",
+            "integer",
+            "Number of denoising steps; 4 is recommended, fewer are faster.",
+            default=4,
+            minimum=1,
+            maximum=4,
+        ),
+        _SEED,
+        _OUTPUT_FORMAT,
+        _OUTPUT_QUALITY,
+        _SAFETY,
+        _GO_FAST,
+        _MEGAPIXELS,
+    ),
+    pace=Pace(queue_s=0.1, setup_s=0.1, step_s=0.01),
+    plan=plan_flux,
+)

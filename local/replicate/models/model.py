@@ -1,0 +1,128 @@
+"""What the stand-in knows of one model: who it is, what it takes, how a run of it goes."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from local.replicate.drawing.picture import Picture
+from local.replicate.drawing.source import size_of_image
+
+Input = Mapping[str, Any]
+Json = dict[str, Any]
+
+
+class RunFailed(Exception):
+    """The model raised; its text becomes the prediction's `error`."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    name: str
+    type: Literal["string", "integer", "number", "boolean"]
+    description: str
+    default: Any = None
+    required: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+    is_file: bool = False
+
+    def read(self, value: Any) -> Any:
+        """4.0 is an integer in JSON Schema, and 4 to the model."""
+        return int(value) if self.type == "integer" else value
+
+
+@dataclass(frozen=True)
+class Version:
+    id: str
+    created_at: str
+    cog_version: str
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long a run takes, in seconds of the stand-in's clock."""
+
+    queue_s: float
+    setup_s: float
+    step_s: float  # for one image
+    upload_s: float = 0.05
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run, decided when it starts: its progress, its logs, its outputs."""
+
+    steps: int
+    images: int
+    opening_log: str
+    closing_log: str
+    pictures: tuple[Picture, ...]
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Model:
+    """`plan(model, input, seed, files)` raises `RunFailed` for what passes the schema and fails in the run.
+
+    `files` holds the fetched bytes of the file parameters that were given, by name.
+    """
+
+    owner: str
+    name: str
+    description: str
+    is_official: bool
+    license_url: str
+    github_url: str
+    versions: tuple[Version, ...]  # newest first
+    parameters: tuple[Parameter, ...]
+    pace: Pace
+    plan: Callable[["Model", Input, int, Mapping[str, bytes]], Run]
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.owner}/{self.name}"
+
+    def complete(self, given: Input) -> Json:
+        """The input as the run sees it: defaults filled in, names that the model does not take dropped."""
+        return {p.name: p.read(given[p.name]) if p.name in given else p.default for p in self.parameters}
+
+    def unknown_names(self, given: Input) -> list[str]:
+        known = {p.name for p in self.parameters}
+        return [name for name in given if name not in known]
+
+    def file_inputs(self, given: Input) -> dict[str, str]:
+        return {p.name: given[p.name] for p in self.parameters if p.is_file and p.name in given}
+
+
+def size_of_file(data: bytes) -> tuple[int, int]:
+    """Width and height of an image among the inputs. Raises RunFailed for what is none."""
+    try:
+        return size_of_image(data)
+    except ValueError as error:
+        raise RunFailed(str(error)) from error
+
+
+def pixel_settings(values: Input) -> str:
+    """The values that decide pixels beside what a `Picture` names by itself, in canonical form."""
+    return json.dumps({k: v for k, v in values.items() if k not in _NOT_SETTINGS}, sort_keys=True)
+
+
+# How many pictures and how they are stored, and what Picture has a field for.
+_NOT_SETTINGS = {
+    "prompt",
+    "seed",
+    "num_outputs",
+    "output_format",
+    "output_quality",
+    "disable_safety_checker",
+    "image",
+    "mask",
+}
+
+
+def placeholder_version(full_name: str) -> str:
+    """A stable 64-hex id for a model whose real version ids Replicate's documents do not name."""
+    return hashlib.sha256(f"stand-in for {full_name}".encode()).hexdigest()
