@@ -1,0 +1,67 @@
+"""Rows as tests need them: plausible, small, and changed by keyword."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from revela.domain.account import Account, Portion, new_grant
+from revela.domain.generation import Generation, State
+from revela.domain.ledger import EntryKind, LedgerEntry
+from tests.fakes.clock import START
+
+
+def a_generation(id_: str = "gen_01", **changes: Any) -> Generation:
+    """Return a queued generation of two images that cost three credits each."""
+    values: dict[str, Any] = {
+        "user_id": "ana",
+        "id": id_,
+        "account_id": "acc_1",
+        "state": State.QUEUED,
+        "model": "flux-dev",
+        "provider_version": "black-forest-labs/flux-dev",
+        "params": {"prompt": "a lighthouse", "num_outputs": 2, "width": 1024, "height": 1024, "seed": 7},
+        "held_from": (Portion(grant_id="plan:free", credits=6),),
+        "credits_held": 6,
+        "credits_per_image": 3,
+        "price_version": "2026-1",
+        "created_at": START,
+        "updated_at": START,
+        "due_at": START + timedelta(seconds=60),
+    }
+    return Generation(**values | changes)
+
+
+def an_account(user_id: str = "ana", **changes: Any) -> Account:
+    """Return an account that has 14 of 20 credits left and 6 held."""
+    values: dict[str, Any] = {
+        "user_id": user_id,
+        "account_id": "acc_1",
+        "plan": "free",
+        "available": 14,
+        "held": 6,
+        "running": 1,
+        "entries": 1,
+        "grants": (
+            new_grant("plan:free", "plan", 14, now=START),
+            new_grant("promo", "promotion", 0, now=START, expires_at=START + timedelta(days=30)),
+        ),
+        "day": START.date(),
+        "images_today": 2,
+        "created_at": START,
+        "updated_at": START,
+    }
+    return Account(**values | changes)
+
+
+def an_entry(number: int = 1, **changes: Any) -> LedgerEntry:
+    values: dict[str, Any] = {
+        "account_id": "acc_1",
+        "number": number,
+        "kind": EntryKind.GRANT,
+        "credits": 20,
+        "balance": 20,
+        "cause": "opened",
+        "created_at": START,
+    }
+    return LedgerEntry(**values | changes)
