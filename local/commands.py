@@ -1,0 +1,123 @@
+"""What the command line does with an engine that runs, one function per command."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import os
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from local import aws, engine, identity, state
+from local.state import State
+
+CONTROL_TIMEOUT_S = 60
+# The function whose settings `account` borrows: it may do all that a grant does.
+OPERATOR = "reconcile_jobs"
+
+
+class Refused(Exception):
+    """What was asked for cannot be done; the message says why."""
+
+
+def token(asked: argparse.Namespace) -> int:
+    current = state.read(asked.state_dir)
+    groups = [identity.ADMIN_GROUP] if asked.admin else []
+    print(identity.sign_token(asked.state_dir, current.issuer_url, asked.name, groups=groups))
+    return 0
+
+
+def account(asked: argparse.Namespace) -> int:
+    """Grant through the use case that operators use, with the settings of a deployed function."""
+    current = state.read(asked.state_dir)
+    os.environ.update(_settings(current))
+    sys.path.insert(0, str(engine.ROOT / "layers" / "core"))
+    from revela import bootstrap
+    from revela.usecases.grant_credits import GrantCredits
+
+    granted = bootstrap.grant_credits()(
+        GrantCredits(
+            user_id=asked.name,
+            plan=asked.plan,
+            credits=asked.credits,
+            reference=asked.reference or f"operator#{uuid4()}",
+        )
+    )
+    print(granted.model_dump_json(indent=2, include={"user_id", "plan", "available", "held", "spent"}))
+    return 0
+
+
+def invoke(asked: argparse.Namespace) -> int:
+    current = state.read(asked.state_dir)
+    answer = aws.client("lambda", current.aws_endpoint_url).invoke(
+        FunctionName=_function(current, asked.function), LogType="Tail", Payload=_event(asked.event)
+    )
+    print(json.dumps(json.loads(answer["Payload"].read() or b"null"), indent=2, ensure_ascii=False))
+    print(base64.b64decode(answer.get("LogResult", "")).decode(), file=sys.stderr)
+    return 1 if "FunctionError" in answer else 0
+
+
+def logs(asked: argparse.Namespace) -> int:
+    current = state.read(asked.state_dir)
+    configuration = _configuration(current, asked.function)
+    pages = (
+        aws.client("logs", current.aws_endpoint_url)
+        .get_paginator("filter_log_events")
+        .paginate(logGroupName=configuration["LoggingConfig"]["LogGroup"])
+    )
+    for page in pages:
+        for event in page["events"]:
+            print(event["message"].rstrip())
+    return 0
+
+
+def advance(asked: argparse.Namespace) -> int:
+    """Move both clocks: the stand-in's by its control, the functions' by their setting."""
+    current = state.read(asked.state_dir)
+    if current.webhook_secret is None:
+        raise Refused("only the stand-in's clock can be moved, and this engine talks to another server")
+    control = f"{current.replicate_url.removesuffix('/v1')}/_control"
+    order = urllib.request.Request(control, json.dumps({"advance_s": asked.seconds}).encode(), method="POST")
+    with urllib.request.urlopen(order, timeout=CONTROL_TIMEOUT_S):
+        moved = state.with_clock_offset(current, current.clock_offset_s + asked.seconds)
+    lambdas = aws.client("lambda", current.aws_endpoint_url)
+    for folder, name in current.functions.items():
+        variables = _configuration(current, folder)["Environment"]["Variables"]
+        variables["CLOCK_OFFSET_S"] = str(moved.clock_offset_s)
+        lambdas.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+    state.write(asked.state_dir, moved)
+    return 0
+
+
+def _settings(current: State) -> dict[str, str]:
+    variables: dict[str, str] = _configuration(current, OPERATOR)["Environment"]["Variables"]
+    return variables | {
+        "AWS_ENDPOINT_URL": current.aws_endpoint_url,
+        "AWS_REGION": current.region,
+        "AWS_DEFAULT_REGION": current.region,
+        **{name.upper(): value for name, value in aws.ROOT.items()},
+    }
+
+
+def _configuration(current: State, folder: str) -> dict[str, Any]:
+    configuration: dict[str, Any] = aws.client("lambda", current.aws_endpoint_url).get_function_configuration(
+        FunctionName=_function(current, folder)
+    )
+    return configuration
+
+
+def _function(current: State, folder: str) -> str:
+    try:
+        return current.functions[folder]
+    except KeyError:
+        raise Refused(f"no function {folder}; there are: {', '.join(sorted(current.functions))}") from None
+
+
+def _event(file: Path | None) -> bytes:
+    if file is None:
+        return b"{}"
+    return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
