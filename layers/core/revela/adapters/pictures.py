@@ -1,0 +1,96 @@
+"""The Pictures port over Pillow: what may be published, and its thumbnail."""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image
+
+from revela.domain.errors import OutputUnusable
+from revela.ports import Picture, Thumbnail
+
+PIXELS_MAX = 50_000_000
+THUMBNAIL_SIDE = 512
+THUMBNAIL_QUALITY = 80
+
+
+class _Format(NamedTuple):
+    pillow: str
+    content_type: str
+    extension: str
+
+
+_JPEG = _Format("JPEG", "image/jpeg", "jpg")
+_PNG = _Format("PNG", "image/png", "png")
+_WEBP = _Format("WEBP", "image/webp", "webp")
+
+# What Pillow's decoders raise on broken files, its warning of a bomb among it.
+_BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    OverflowError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
+
+
+class PillowPictures:
+    def inspect(self, path: Path) -> Picture:
+        """Decode a file whole: what is cut off shows only at its end."""
+        kind = _sniffed(path)
+        with _opened(path, kind) as image:
+            image.load()
+            return Picture(kind.content_type, kind.extension, *image.size)
+
+    def thumbnail(self, path: Path) -> Thumbnail:
+        """Return it with transparency kept and metadata left behind; never larger than the picture."""
+        with _opened(path, _sniffed(path)) as image:
+            image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0)
+            small = image.convert("RGBA" if image.has_transparency_data else "RGB")
+            data = io.BytesIO()
+            # Pillow takes along EXIF and colour profile from `info` unless told otherwise.
+            small.save(data, "WEBP", quality=THUMBNAIL_QUALITY, method=4, exif=b"", xmp=b"", icc_profile=None)
+            return Thumbnail(data.getvalue(), *small.size)
+
+
+def _sniffed(path: Path) -> _Format:
+    """Return the format that the first bytes say, whatever name or header came along."""
+    with path.open("rb") as file:
+        head = file.read(12)
+    if head.startswith(b"\xff\xd8\xff"):
+        return _JPEG
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return _PNG
+    if head.startswith(b"RIFF") and head[8:] == b"WEBP":
+        return _WEBP
+    raise OutputUnusable("not_an_image")
+
+
+@contextmanager
+def _opened(path: Path, kind: _Format) -> Iterator[Image.Image]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            image = Image.open(path, formats=[kind.pillow])
+        with image:
+            if image.width * image.height > PIXELS_MAX:
+                raise OutputUnusable("too_many_pixels")
+            # A JPEG of several pictures opens as another format.
+            if image.format != kind.pillow or getattr(image, "n_frames", 1) != 1:
+                raise OutputUnusable("animated")
+            yield image
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise OutputUnusable("too_many_pixels") from None
+    except _BROKEN as error:
+        raise OutputUnusable("broken_image") from error
