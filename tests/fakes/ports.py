@@ -17,6 +17,7 @@ from tests.fakes.pictures import FakePictures
 from tests.fakes.provider import FakeProvider
 from tests.fakes.store import FakeAccounts, FakeChanges, FakeGenerations, Store
 from tests.fakes.telemetry import FakeTelemetry
+from tests.fakes.webhook_secrets import FakeWebhookSecrets
 from tests.fakes.webhook_urls import FakeWebhookUrls
 
 
@@ -36,6 +37,7 @@ class FakePorts:
     clock: FakeClock = field(default_factory=FakeClock)
     entropy: FakeEntropy = field(default_factory=FakeEntropy)
     telemetry: FakeTelemetry = field(default_factory=FakeTelemetry)
+    webhook_secrets: FakeWebhookSecrets = field(default_factory=FakeWebhookSecrets)
     webhook_urls: FakeWebhookUrls = field(default_factory=FakeWebhookUrls)
     catalog: Catalog = field(default_factory=load_catalog)
     store: Store = field(default_factory=Store)

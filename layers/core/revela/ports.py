@@ -210,6 +210,15 @@ class WebhookUrls(Protocol):
         """
 
 
+class WebhookSecrets(Protocol):
+    """Where the webhook's door finds the provider's signing secrets. All raise Transient."""
+
+    def knows_replicate_secret(self) -> bool: ...
+
+    def remember_replicate_secret(self, secret: str) -> bool:
+        """Store it as the newest, beside the one before; tell whether anything had to be written."""
+
+
 class Clock(Protocol):
     def now(self) -> datetime: ...
 
@@ -264,6 +273,8 @@ class Ports(Protocol):
     def pace(self) -> Pace: ...
     @property
     def webhook_urls(self) -> WebhookUrls: ...
+    @property
+    def webhook_secrets(self) -> WebhookSecrets: ...
     @property
     def clock(self) -> Clock: ...
     @property

@@ -34,6 +34,7 @@ from revela.domain.prediction import Prediction, PredictionStatus
 from revela.domain.retry import BACKOFF_MAX, REFUSED_WAIT, backoff
 from revela.ports import FinishGeneration, Ports, Ref
 from revela.usecases.delete_generation import delete_generation
+from revela.usecases.keep_webhook_secret import keep_webhook_secret
 from revela.usecases.moving import Move, hand_over, move, send_starts
 from revela.usecases.provider_predictions import cancel_at_provider
 
@@ -79,6 +80,7 @@ def reconcile_jobs(*, ports: Ports, until: datetime) -> int:
             delete_generation(ref, ports=ports)
         except (NotFound, NotNow):
             continue
+    keep_webhook_secret(ports=ports)
     if visited:
         ports.telemetry.count("Reconciled", visited)
     return visited

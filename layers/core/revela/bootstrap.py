@@ -1,0 +1,348 @@
+"""Who stands behind each port: the only module that wires use cases to adapters.
+
+Everything is made when it is first touched and kept for the life of the process: one client per
+service, and a function loads only what its use case uses. At import nothing is loaded but the
+settings, so that the webhook's door starts fast.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import cache, cached_property, partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+from revela.settings import Settings
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger, Metrics
+
+    from revela.adapters.dynamodb.tables import Tables
+    from revela.adapters.replicate.client import ReplicateClient
+    from revela.adapters.secrets import WebhookSecret
+    from revela.domain.account import Account
+    from revela.domain.catalog import Catalog
+    from revela.domain.generation import Generation
+    from revela.domain.ledger import LedgerEntry
+    from revela.ports import (
+        Accounts,
+        Changes,
+        Clock,
+        Commands,
+        Entropy,
+        Events,
+        Generations,
+        Objects,
+        Outputs,
+        Pace,
+        Page,
+        Pictures,
+        Provider,
+        Ref,
+        Telemetry,
+        WebhookUrls,
+    )
+    from revela.usecases.accept_generation import Accepted
+    from revela.usecases.hear_webhook import Verdict
+    from revela.usecases.show_account import AccountView
+    from revela.usecases.show_generation import GenerationView
+
+
+class LambdaContext(Protocol):
+    def get_remaining_time_in_millis(self) -> int: ...
+
+
+class Wiring:
+    """The `Ports` of a process, made of its settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        from importlib.resources import files
+
+        from revela.domain.catalog import Catalog
+
+        return Catalog.model_validate_json(files("revela").joinpath("data/catalog.json").read_text("utf-8"))
+
+    @cached_property
+    def generations(self) -> Generations:
+        from revela.adapters.dynamodb.generations import DynamoGenerations
+
+        return DynamoGenerations(self.tables)
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        from revela.adapters.dynamodb.accounts import DynamoAccounts
+
+        return DynamoAccounts(self.tables)
+
+    @cached_property
+    def changes(self) -> Changes:
+        from revela.adapters.dynamodb.changes import DynamoChanges
+
+        return DynamoChanges(self.tables)
+
+    @cached_property
+    def pace(self) -> Pace:
+        from revela.adapters.dynamodb.pace import DynamoPace
+
+        return DynamoPace(
+            self.tables,
+            creates_per_minute=self.settings.replicate.creates_per_minute,
+            reads_per_minute=self.settings.replicate.reads_per_minute,
+        )
+
+    @cached_property
+    def provider(self) -> Provider:
+        from revela.adapters.replicate.provider import ReplicateProvider
+
+        return ReplicateProvider(self.replicate_client)
+
+    @cached_property
+    def outputs(self) -> Outputs:
+        from revela.adapters.replicate.outputs import ReplicateOutputs
+
+        return ReplicateOutputs(
+            origins=self.settings.replicate.output_origins, clock=self.clock, entropy=self.entropy
+        )
+
+    @cached_property
+    def pictures(self) -> Pictures:
+        from revela.adapters.pictures import PillowPictures
+
+        return PillowPictures()
+
+    @cached_property
+    def objects(self) -> Objects:
+        from revela.adapters.s3 import S3Objects
+
+        return S3Objects(self.client("s3"), self.settings.bucket)
+
+    @cached_property
+    def commands(self) -> Commands:
+        from revela.adapters.sqs import SqsCommands
+
+        queues = self.settings.queues
+        return SqsCommands(
+            self.client("sqs"),
+            generation_queue_url=queues.generation,
+            generation_webhook_queue_url=queues.generation_webhook,
+        )
+
+    @cached_property
+    def events(self) -> Events:
+        from revela.adapters.eventbridge import EventBridgeEvents
+
+        return EventBridgeEvents(self.client("events"), self.settings.event_bus)
+
+    @cached_property
+    def webhook_urls(self) -> WebhookUrls:
+        from revela.adapters.webhook_urls import SignedWebhookUrls
+
+        return SignedWebhookUrls(self.settings.replicate.webhook_base_url, self.webhook_secrets.url_token_key)
+
+    @cached_property
+    def clock(self) -> Clock:
+        from revela.adapters.clock import SystemClock
+
+        return SystemClock(offset_s=self.settings.clock_offset_s)
+
+    @cached_property
+    def entropy(self) -> Entropy:
+        from revela.adapters.entropy import SystemEntropy
+
+        return SystemEntropy()
+
+    @cached_property
+    def telemetry(self) -> Telemetry:
+        from revela.observability import PowertoolsTelemetry
+
+        return PowertoolsTelemetry(self.logger, self.metrics)
+
+    @cached_property
+    def logger(self) -> Logger:
+        from revela.observability import make_logger
+
+        return make_logger(self.settings)
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        from revela.observability import make_metrics
+
+        return make_metrics()
+
+    @cached_property
+    def tables(self) -> Tables:
+        from revela.adapters.dynamodb.tables import Tables
+
+        return Tables(self.settings.tables, region=self.settings.region)
+
+    @cached_property
+    def replicate_client(self) -> ReplicateClient:
+        from revela.adapters.replicate.client import ReplicateClient
+        from revela.adapters.secrets import CachedSecret, ReplicateToken
+
+        secret = CachedSecret(self.client("secretsmanager"), self.settings.replicate.token_secret_id)
+        return ReplicateClient(
+            base_url=self.settings.replicate.api_base_url,
+            token=ReplicateToken(secret),
+            clock=self.clock,
+            entropy=self.entropy,
+            telemetry=self.telemetry,
+        )
+
+    @cached_property
+    def webhook_secrets(self) -> WebhookSecret:
+        from revela.adapters.secrets import CachedSecret, WebhookSecret
+
+        return WebhookSecret(CachedSecret(self.client("secretsmanager"), self.settings.webhook_secret_id))
+
+    def client(self, service: str) -> Any:
+        return aws_client(service, self.settings.region)
+
+
+@cache
+def aws_client(service: str, region: str) -> Any:
+    """Return the process's one client of a service; botocore alone, which loads faster than boto3."""
+    import botocore.session
+    from botocore.config import Config
+
+    return botocore.session.get_session().create_client(
+        service,
+        region_name=region,
+        config=Config(
+            connect_timeout=2,
+            read_timeout=10,
+            retries={"mode": "standard", "total_max_attempts": 3},
+        ),
+    )
+
+
+@cache
+def ports() -> Wiring:
+    return Wiring(Settings())
+
+
+def logger() -> Logger:
+    return ports().logger
+
+
+def metrics() -> Metrics:
+    return ports().metrics
+
+
+def ends_at(context: LambdaContext) -> datetime:
+    """Return when this invocation will be stopped, by the clock that the use cases see."""
+    return ports().clock.now() + timedelta(milliseconds=context.get_remaining_time_in_millis())
+
+
+@cache
+def hear_webhook() -> partial[Verdict]:
+    from revela.adapters.replicate.webhooks import reduced_prediction
+    from revela.adapters.webhook_proofs import WebhookProofs
+    from revela.adapters.webhook_reports import WebhookReports
+    from revela.usecases.hear_webhook import DoorPorts, hear_webhook
+
+    wiring = ports()
+    return partial(
+        hear_webhook,
+        ports=DoorPorts(
+            proofs=WebhookProofs(wiring.webhook_secrets),
+            reports=WebhookReports(wiring.client("sqs"), wiring.settings.queues.generation_webhook),
+            reduced=reduced_prediction,
+            clock=wiring.clock,
+            telemetry=wiring.telemetry,
+        ),
+    )
+
+
+@cache
+def accept_generation() -> partial[Accepted]:
+    from revela.usecases.accept_generation import accept_generation
+
+    return partial(accept_generation, ports=ports())
+
+
+@cache
+def cancel_generation() -> partial[Generation]:
+    from revela.usecases.cancel_generation import cancel_generation
+
+    return partial(cancel_generation, ports=ports())
+
+
+@cache
+def delete_generation() -> partial[None]:
+    from revela.usecases.delete_generation import delete_generation
+
+    return partial(delete_generation, ports=ports())
+
+
+@cache
+def finish_generation() -> partial[None]:
+    from revela.usecases.finish_generation import finish_generation
+
+    return partial(finish_generation, ports=ports())
+
+
+@cache
+def grant_credits() -> partial[Account]:
+    from revela.usecases.grant_credits import grant_credits
+
+    return partial(grant_credits, ports=ports())
+
+
+@cache
+def list_generations() -> partial[Page[GenerationView]]:
+    from revela.usecases.list_generations import list_generations
+
+    return partial(list_generations, ports=ports())
+
+
+@cache
+def list_ledger() -> partial[Page[LedgerEntry]]:
+    from revela.usecases.list_ledger import list_ledger
+
+    return partial(list_ledger, ports=ports())
+
+
+@cache
+def open_account() -> partial[Account]:
+    from revela.usecases.open_account import open_account
+
+    return partial(open_account, ports=ports())
+
+
+@cache
+def publish_changes() -> partial[Any]:
+    from revela.usecases.publish_changes import publish_changes
+
+    return partial(publish_changes, ports=ports())
+
+
+@cache
+def reconcile_jobs() -> partial[int]:
+    from revela.usecases.reconcile_jobs import reconcile_jobs
+
+    return partial(reconcile_jobs, ports=ports())
+
+
+@cache
+def show_account() -> partial[AccountView]:
+    from revela.usecases.show_account import show_account
+
+    return partial(show_account, ports=ports())
+
+
+@cache
+def show_generation() -> partial[GenerationView]:
+    from revela.usecases.show_generation import show_generation
+
+    return partial(show_generation, ports=ports())
+
+
+@cache
+def start_generation() -> partial[list[Ref]]:
+    from revela.usecases.start_generation import start_generation
+
+    return partial(start_generation, ports=ports())
