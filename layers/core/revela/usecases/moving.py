@@ -139,7 +139,7 @@ def _write(before: Generation, wanted: Move, ports: Ports) -> Generation:
             generation=GenerationWrite(before, after),
             account=account,
             entries=entries,
-            pointer_removed=before if before.state is State.WAITING else None,
+            pointer_removed=before if ends and before.state is State.WAITING else None,
             prediction=wanted.prediction,
         )
     )
