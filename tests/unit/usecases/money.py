@@ -1,0 +1,130 @@
+"""What must be true of everything stored, whatever has happened: money, places, rows, predictions.
+
+Written from the contract alone: it shares no arithmetic with `revela.domain`, so that a mistake there
+shows here. Each function asserts one group and says whose account or which generation breaks it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from revela.domain.account import Account
+from revela.domain.generation import Generation, State
+from revela.domain.ledger import EntryKind
+from revela.domain.messages import FAILURES
+from tests.fakes import FakeObjects, FakePorts, Store
+
+RUNNING = {State.QUEUED, State.STARTING, State.PROCESSING, State.SAVING}
+LIVE = {State.WAITING, *RUNNING}
+ENDED = {State.SUCCEEDED, State.FAILED, State.CANCELED}
+
+
+def assert_sound(ports: FakePorts) -> None:
+    """Assert every invariant over what is stored."""
+    store = ports.store
+    for account in store.accounts.values():
+        assert_books_balance(account, store)
+        assert_grants_hold_what_is_available(account)
+        assert_places_are_counted(account, store)
+    for row in store.generations.values():
+        assert_hold_matches_state(row, store)
+        assert_row_fits_state(row)
+        assert_prediction_is_owned(row, store)
+        assert_outputs_exist(row, ports.objects)
+    assert_one_capture_per_job(store)
+    assert_no_strangers(store)
+
+
+def assert_books_balance(account: Account, store: Store) -> None:
+    """Entries are numbered without a gap, and alone tell the balance and what was spent."""
+    who = account.user_id
+    entries = store.ledger_of(account.account_id)
+    assert [e.number for e in entries] == list(range(1, account.entries + 1)), who
+    balance = 0
+    for entry in entries:
+        balance += entry.credits
+        assert entry.balance == balance, f"{who}: entry {entry.number}"
+    total = {kind: sum(e.credits for e in entries if e.kind is kind) for kind in EntryKind}
+    brought_in = total[EntryKind.GRANT] + total[EntryKind.ADJUST] + total[EntryKind.VOID]
+    assert account.available + account.held + account.spent == brought_in + total[EntryKind.EXPIRE], who
+    assert account.available + account.held == balance, who
+    assert account.spent == -total[EntryKind.CAPTURE], who
+    # Only a clawback may push `available` below nothing, and there is none yet.
+    assert min(account.available, account.held, account.spent) >= 0, who
+
+
+def assert_grants_hold_what_is_available(account: Account) -> None:
+    assert sum(g.remaining for g in account.grants) == account.available, account.user_id
+    assert all(g.remaining >= 0 for g in account.grants), account.user_id
+    assert len({g.id for g in account.grants}) == len(account.grants), account.user_id
+
+
+def assert_places_are_counted(account: Account, store: Store) -> None:
+    """Holds, running and waiting jobs are exactly the live rows; each waiter has its pointer."""
+    who = account.user_id
+    rows = [row for row in store.generations.values() if row.user_id == who]
+    assert account.held == sum(row.credits_held for row in rows if row.state in LIVE), who
+    assert account.running == sum(row.state in RUNNING for row in rows), who
+    waiting = {row.id for row in rows if row.state is State.WAITING}
+    assert account.waiting == len(waiting), who
+    pointers = {key: ref for key, ref in store.pointers.items() if key[0] == who}
+    assert {ref.id for ref in pointers.values()} == waiting, who
+    assert all(key[1].removeprefix("wait#") == ref.id.removeprefix("gen_") for key, ref in pointers.items())
+
+
+def assert_hold_matches_state(row: Generation, store: Store) -> None:
+    """A job is settled exactly when it has ended, and then charged + refunded == what was held."""
+    captured = [e.credits for e in store.entries.values() if e.cause == row.id]
+    assert sum(p.credits for p in row.held_from) == row.credits_held, row.id
+    if row.state in LIVE:
+        assert not captured, row.id
+        assert (row.credits_charged, row.credits_refunded) == (0, 0), row.id
+        return
+    assert row.credits_charged + row.credits_refunded == row.credits_held, row.id
+    assert captured == ([-row.credits_charged] if row.credits_charged else []), row.id
+    assert row.credits_charged == len(row.outputs) * row.credits_per_image, row.id
+
+
+def assert_row_fits_state(row: Generation) -> None:
+    """Everything live is due some day; each state has what the next move needs, and nothing stale."""
+    assert (row.due_at is None) == (row.state in ENDED), row.id
+    if row.state in (State.WAITING, State.QUEUED):
+        assert row.cancel_requested_at is None, row.id
+        assert row.prediction_id is row.fingerprint is row.lease_until is row.deadline_at is None, row.id
+    if row.state is State.STARTING:
+        assert row.prediction_id is None, row.id
+        assert row.fingerprint, row.id
+        assert row.lease_until, row.id
+        assert row.deadline_at, row.id
+    if row.state in (State.PROCESSING, State.SAVING, State.SUCCEEDED):
+        assert row.prediction_id, row.id
+    assert (row.state is State.FAILED) <= (row.failure is not None), row.id
+    assert row.failure is None or row.failure.code in FAILURES, row.id
+    assert (row.state is State.SUCCEEDED) <= bool(row.outputs), row.id
+
+
+def assert_prediction_is_owned(row: Generation, store: Store) -> None:
+    """The prediction a row names is bound to it, by the attempt that it was made for."""
+    if row.prediction_id is not None:
+        assert store.predictions[row.prediction_id].owner == f"{row.id}:{row.attempt}", row.id
+
+
+def assert_outputs_exist(row: Generation, objects: FakeObjects) -> None:
+    """While a row shows images, they are there."""
+    if row.state is not State.SUCCEEDED:
+        return
+    for output in row.outputs:
+        assert output.key in objects.stored, row.id
+        assert output.thumbnail_key in objects.stored, row.id
+        assert len(objects.stored[output.key].data) == output.size_bytes, row.id
+
+
+def assert_one_capture_per_job(store: Store) -> None:
+    captures = Counter(e.cause for e in store.entries.values() if e.kind is EntryKind.CAPTURE)
+    assert not [job for job, times in captures.items() if times > 1]
+
+
+def assert_no_strangers(store: Store) -> None:
+    """Nothing is stored for an account that does not exist."""
+    assert {owner for owner, _ in store.entries} <= {a.account_id for a in store.accounts.values()}
+    assert {row.user_id for row in store.generations.values()} <= set(store.accounts)
