@@ -4,6 +4,7 @@ from tests.fakes.calls import Calls
 from tests.fakes.clock import FakeClock
 from tests.fakes.commands import FakeCommands
 from tests.fakes.entropy import FakeEntropy
+from tests.fakes.events import FakeEvents
 from tests.fakes.objects import FakeObjects
 from tests.fakes.outputs import FakeOutputs
 from tests.fakes.pace import FakePace
@@ -21,6 +22,7 @@ __all__ = [
     "FakeClock",
     "FakeCommands",
     "FakeEntropy",
+    "FakeEvents",
     "FakeGenerations",
     "FakeObjects",
     "FakeOutputs",

@@ -54,6 +54,8 @@ class FakeObjects:
     @port_call
     def delete_prefix(self, prefix: str) -> int:
         self._may_fail()
+        if not prefix.endswith("/"):
+            raise ValueError("a prefix that does not end with / would reach its neighbours")
         doomed = [key for key in self.stored if key.startswith(prefix)]
         for key in doomed:
             del self.stored[key]

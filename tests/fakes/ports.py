@@ -10,6 +10,7 @@ from tests.fakes.calls import Calls
 from tests.fakes.clock import FakeClock
 from tests.fakes.commands import FakeCommands
 from tests.fakes.entropy import FakeEntropy
+from tests.fakes.events import FakeEvents
 from tests.fakes.objects import FakeObjects
 from tests.fakes.outputs import FakeOutputs
 from tests.fakes.pace import FakePace
@@ -51,4 +52,5 @@ class FakePorts:
         self.pictures = FakePictures(self.calls)
         self.objects = FakeObjects(self.calls, clock=self.clock)
         self.commands = FakeCommands(self.calls)
+        self.events = FakeEvents(self.calls)
         self.pace = FakePace(self.calls)

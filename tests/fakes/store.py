@@ -89,9 +89,10 @@ class FakeGenerations:
     @port_call
     def remove(self, generation: Generation) -> None:
         with self._store.lock:
-            if not _still(self._store.generations.get(_ref(generation)), generation):
+            stored = self._store.generations.get(_ref(generation))
+            if stored is not None and stored.version != generation.version:
                 raise Conflict({"generation"})
-            del self._store.generations[_ref(generation)]
+            self._store.generations.pop(_ref(generation), None)
 
 
 class FakeAccounts:

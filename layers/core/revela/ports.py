@@ -15,6 +15,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from revela.domain.account import Account
 from revela.domain.catalog import Catalog
 from revela.domain.change import Change, IdempotencyKey
+from revela.domain.events import DomainEvent
 from revela.domain.generation import Generation, State
 from revela.domain.ledger import LedgerEntry
 from revela.domain.prediction import Prediction
@@ -63,7 +64,7 @@ class Generations(Protocol):
         """Return what is due, longest overdue first."""
 
     def remove(self, generation: Generation) -> None:
-        """Forget a row that is still as given. Raises Conflict."""
+        """Forget a row that is still as given, or gone already. Raises Conflict."""
 
 
 class Accounts(Protocol):
@@ -152,7 +153,10 @@ class Pictures(Protocol):
 
 
 class Objects(Protocol):
-    """The bucket. Keys are those of `Generation.quarantine_prefix` and `published_prefix`."""
+    """The bucket. Keys are those of `Generation.quarantine_prefix` and `published_prefix`.
+
+    All but `presign` raise Transient when the bucket does not do as it is asked.
+    """
 
     def put_file(self, key: str, path: Path, *, content_type: str) -> None: ...
 
@@ -185,6 +189,13 @@ class Commands(Protocol):
     def start_generations(self, refs: Iterable[Ref]) -> None: ...
 
     def finish_generations(self, commands: Iterable[FinishGeneration]) -> None: ...
+
+
+class Events(Protocol):
+    """The bus that whoever wants to react listens to."""
+
+    def publish(self, events: Sequence[DomainEvent]) -> list[int]:
+        """Tell them all; return the positions of those that were not taken."""
 
 
 class Pace(Protocol):
@@ -269,6 +280,8 @@ class Ports(Protocol):
     def objects(self) -> Objects: ...
     @property
     def commands(self) -> Commands: ...
+    @property
+    def events(self) -> Events: ...
     @property
     def pace(self) -> Pace: ...
     @property
