@@ -90,7 +90,7 @@ def assert_row_fits_state(row: Generation) -> None:
     assert (row.due_at is None) == (row.state in ENDED), row.id
     if row.state in (State.WAITING, State.QUEUED):
         assert row.cancel_requested_at is None, row.id
-        assert row.prediction_id is row.fingerprint is row.lease_until is row.deadline_at is None, row.id
+        assert not any((row.prediction_id, row.fingerprint, row.lease_until, row.deadline_at)), row.id
     if row.state is State.STARTING:
         assert row.prediction_id is None, row.id
         assert row.fingerprint, row.id

@@ -14,6 +14,8 @@ from revela.ports import Ports
 from revela.usecases.moving import contended, hand_over
 from revela.usecases.open_account import open_account
 
+CREDITS_MAX = 10**9
+
 
 @dataclass(frozen=True)
 class GrantCredits:
@@ -34,12 +36,12 @@ def grant_credits(command: GrantCredits, *, ports: Ports) -> Account:
     """Return the account after it.
 
     Raises:
-        InvalidRequest: no such plan, or less than no credits.
+        InvalidRequest: no such plan, or an absurd number of credits.
     """
-    if command.credits < 0:
+    if not 0 <= command.credits <= CREDITS_MAX:
         raise InvalidRequest(
             "invalid_request",
-            invalid_params=[InvalidParam("credits", "out_of_range", {"minimum": 0, "maximum": 10**9})],
+            invalid_params=[InvalidParam("credits", "out_of_range", {"minimum": 0, "maximum": CREDITS_MAX})],
         )
     plan = ports.catalog.plan(command.plan) if command.plan else None
     for _ in contended(ports):
@@ -49,7 +51,12 @@ def grant_credits(command: GrantCredits, *, ports: Ports) -> Account:
         entries: tuple[LedgerEntry, ...] = ()
         if command.credits:
             new = accounts.new_grant(
-                command.reference, command.source, command.credits, now=now, expires_at=command.expires_at
+                # Apart from the ids that plans give their grants, whatever an operator calls this one.
+                f"grant:{command.reference}",
+                command.source,
+                command.credits,
+                now=now,
+                expires_at=command.expires_at,
             )
             after, entries = accounts.grant(after, new, cause=command.reference, now=now)
         try:
@@ -63,7 +70,7 @@ def grant_credits(command: GrantCredits, *, ports: Ports) -> Account:
             )
         except Conflict as conflict:
             if "receipt" in conflict.failed:
-                return before
+                return open_account(command.user_id, ports=ports)
             continue
         hand_over(command.user_id, ports=ports)
         return after
