@@ -1,7 +1,7 @@
 """What happened since the start, for tests to count."""
 
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -22,4 +22,4 @@ class Counters:
         vars(self).update(vars(Counters()))
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return vars(self) | {"ignored_inputs": dict(self.ignored_inputs)}
