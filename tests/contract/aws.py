@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def aws() -> Iterator[None]:
 def deploy_tables() -> Tables:
     """Create the tables of the template, and return the adapters' view of them."""
     client = boto3.client("dynamodb", region_name=REGION)
-    resources = yaml.load(_template().read_text("utf-8"), _Template)["Resources"]
+    resources = _resources()
     for name in (NAMES.generations, NAMES.credits, NAMES.ledger, NAMES.control):
         properties: dict[str, Any] = resources[f"{name}Table"]["Properties"]
         client.create_table(
@@ -65,5 +66,7 @@ def _stream(value: Any) -> Any:
     )
 
 
-def _template() -> Path:
-    return Path(__file__).parents[2] / "template.yaml"
+@cache
+def _resources() -> Any:
+    template = Path(__file__).parents[2] / "template.yaml"
+    return yaml.load(template.read_text("utf-8"), _Template)["Resources"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import threading
 import zlib
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,8 @@ from revela.domain.ledger import LedgerEntry
 from revela.domain.policy import DUE_SHARDS
 from revela.ports import Page, Ref
 from tests.fakes.calls import Calls, port_call
+
+_GENERATION, _ENTRY = re.compile(r"gen_[0-9A-Za-z]{1,40}"), re.compile(r"entry#[0-9]{12}")
 
 
 class Store:
@@ -53,7 +56,7 @@ class FakeGenerations:
     def page(
         self, user_id: str, *, limit: int, cursor: str | None, state: State | None, model: str | None
     ) -> Page[Generation]:
-        before = _decoded(cursor, "gen_")
+        before = _decoded(cursor, _GENERATION)
         rows = [
             row
             for row in self._store.generations.values()
@@ -106,7 +109,7 @@ class FakeAccounts:
 
     @port_call
     def ledger(self, account_id: str, *, limit: int, cursor: str | None) -> Page[LedgerEntry]:
-        before = _decoded(cursor, "entry#")
+        before = _decoded(cursor, _ENTRY)
         entries = [
             entry
             for entry in reversed(self._store.ledger_of(account_id))
@@ -196,13 +199,13 @@ def _encoded(id_: str) -> str:
     return base64.urlsafe_b64encode(id_.encode()).decode().rstrip("=")
 
 
-def _decoded(cursor: str | None, prefix: str) -> str | None:
+def _decoded(cursor: str | None, shape: re.Pattern[str]) -> str | None:
     if cursor is None:
         return None
     try:
         id_ = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
     except ValueError:
         id_ = ""
-    if not id_.startswith(prefix):
+    if not shape.fullmatch(id_):
         raise InvalidRequest("invalid_request", invalid_params=[InvalidParam("cursor", "invalid")])
     return id_
