@@ -16,6 +16,8 @@ PYTHON_BIN := $(VENV)/bin/python
 UV := $(VENV)/bin/uv
 INSTALL := $(UV) pip install --quiet --require-hashes --compile-bytecode
 
+# uv would trust its own list of authorities alone, and fail behind a proxy that this machine trusts.
+export UV_SYSTEM_CERTS := 1
 export SAM_CLI_TELEMETRY := 0
 # Nothing here calls AWS; its libraries ask for a region all the same.
 export AWS_DEFAULT_REGION ?= us-east-1

@@ -150,7 +150,6 @@ def _new_log(directory: Path, name: str) -> Path:
 
 def _parameters(provider: Provider, issuer_url: str) -> dict[str, str]:
     return {
-        "Environment": "local",
         "KeepData": "false",
         "JwtIssuer": issuer_url,
         "JwtAudience": AUDIENCE,
