@@ -11,11 +11,27 @@ from typing import Any, Literal
 Language = Literal["pt-BR", "en"]
 LANGUAGES: tuple[Language, ...] = ("pt-BR", "en")
 
+# What kind of answer an error is: HTTP status -> language -> text.
+TITLES: dict[int, dict[Language, str]] = {
+    400: {"en": "Malformed request", "pt-BR": "Requisição malformada"},
+    401: {"en": "Not signed in", "pt-BR": "Não autenticado"},
+    402: {"en": "Not enough credits", "pt-BR": "Créditos insuficientes"},
+    404: {"en": "Not found", "pt-BR": "Não encontrado"},
+    405: {"en": "Method not allowed", "pt-BR": "Método não permitido"},
+    409: {"en": "Not possible now", "pt-BR": "Não é possível agora"},
+    413: {"en": "Request too large", "pt-BR": "Requisição grande demais"},
+    415: {"en": "Unsupported media type", "pt-BR": "Tipo de mídia não suportado"},
+    422: {"en": "Invalid request", "pt-BR": "Requisição inválida"},
+    429: {"en": "Limit reached", "pt-BR": "Limite atingido"},
+    500: {"en": "Internal error", "pt-BR": "Erro interno"},
+    503: {"en": "Temporarily unavailable", "pt-BR": "Temporariamente indisponível"},
+}
+
 # Errors of a request: code -> language -> text.
 ERRORS: dict[str, dict[Language, str]] = {
     "malformed_json": {
-        "en": "The request body is not valid JSON.",
-        "pt-BR": "O corpo da requisição não é um JSON válido.",
+        "en": "The request body is not a JSON object.",
+        "pt-BR": "O corpo da requisição não é um objeto JSON.",
     },
     "invalid_request": {
         "en": "Some fields of the request were not accepted.",
@@ -24,6 +40,10 @@ ERRORS: dict[str, dict[Language, str]] = {
     "request_too_large": {
         "en": "The request body is larger than {maximum} bytes.",
         "pt-BR": "O corpo da requisição tem mais de {maximum} bytes.",
+    },
+    "unsupported_media_type": {
+        "en": "Send the request body as application/json.",
+        "pt-BR": "Envie o corpo da requisição como application/json.",
     },
     "unauthorized": {
         "en": "Sign in and send your access token.",
@@ -127,6 +147,10 @@ PARAMS: dict[str, dict[Language, str]] = {
     "lossless_format": {
         "en": "has no meaning for png, which is lossless",
         "pt-BR": "não se aplica a png, que não tem perdas",
+    },
+    "not_visible_ascii": {
+        "en": "must be 1 to 255 visible ASCII characters",
+        "pt-BR": "deve ter de 1 a 255 caracteres ASCII visíveis",
     },
     "invalid": {"en": "is not valid", "pt-BR": "não é válido"},
 }

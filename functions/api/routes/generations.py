@@ -1,0 +1,95 @@
+"""/v1/generations: ask for images, look at them, cancel, delete."""
+
+from __future__ import annotations
+
+from aws_lambda_powertools.event_handler.api_gateway import Response
+
+from api import rendering, schemas
+from api.requests import (
+    generation_ref,
+    idempotency_key,
+    json_object,
+    language,
+    matches,
+    query,
+    signed_in_user,
+    validated,
+)
+from api.responses import PRIVATE, answer, without_body
+from api.routing import Router
+from revela import bootstrap
+from revela.domain.generation import Generation, State
+from revela.usecases.accept_generation import AcceptGeneration
+from revela.usecases.list_generations import ListGenerations
+from revela.usecases.show_generation import GenerationView
+
+router = Router()
+
+
+@router.post("/v1/generations")
+def create() -> Response[str]:
+    event = router.event
+    user_id = signed_in_user(event)
+    key, requested = idempotency_key(event), json_object(event)
+    validated(schemas.GenerationRequest, requested)
+    accepted = bootstrap.accept_generation()(AcceptGeneration(user_id, requested, key))
+    # As it was accepted, live and without URLs: a replay is the first answer byte for byte.
+    headers = {"Location": f"/v1/generations/{accepted.generation.id}"}
+    if accepted.replayed:
+        headers["Idempotency-Replayed"] = "true"
+    return _one(accepted.generation, status=202, headers=headers)
+
+
+@router.get("/v1/generations")
+def list_page() -> Response[str]:
+    event = router.event
+    user_id, wanted = signed_in_user(event), query(event, schemas.GenerationsQuery)
+    page = bootstrap.list_generations()(
+        ListGenerations(
+            user_id,
+            limit=wanted.limit,
+            cursor=wanted.cursor,
+            state=State(wanted.status) if wanted.status else None,
+            model=wanted.model,
+        )
+    )
+    return answer(rendering.generation_page(page, language(event)), headers=_localized())
+
+
+@router.get("/v1/generations/<generation_id>")
+def show(generation_id: str) -> Response[str]:
+    event = router.event
+    view = bootstrap.show_generation()(generation_ref(event, generation_id))
+    # Weak: URLs are signed with the credentials of the process, which differ while all else is the same.
+    etag = f'W/"{view.tag}-{language(event)}"'
+    headers = {"ETag": etag, **_poll(view.generation), **_localized()}
+    if matches(event, etag):
+        return without_body(304, {"Cache-Control": PRIVATE, **headers})
+    return answer(rendering.generation(view, language(event)), headers=headers)
+
+
+@router.post("/v1/generations/<generation_id>/cancel")
+def cancel(generation_id: str) -> Response[str]:
+    row = bootstrap.cancel_generation()(generation_ref(router.event, generation_id))
+    return _one(row, status=202 if row.state.live else 200)
+
+
+@router.delete("/v1/generations/<generation_id>")
+def delete(generation_id: str) -> Response[str]:
+    bootstrap.delete_generation()(generation_ref(router.event, generation_id))
+    return without_body(204)
+
+
+def _one(row: Generation, *, status: int, headers: dict[str, str] | None = None) -> Response[str]:
+    """Answer with a generation that has no images: just accepted, or canceled."""
+    shown = rendering.generation(GenerationView(row, {}, None), language(router.event))
+    return answer(shown, status=status, headers={**(headers or {}), **_poll(row), **_localized()})
+
+
+def _poll(row: Generation) -> dict[str, str]:
+    seconds = rendering.poll_after_s(row)
+    return {} if seconds is None else {"Retry-After": str(seconds)}
+
+
+def _localized() -> dict[str, str]:
+    return {"Content-Language": language(router.event), "Vary": "Accept-Language"}
