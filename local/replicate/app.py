@@ -80,7 +80,7 @@ class Gate:
         """The rate limit's headers for the reply. Raises the 401 or 429 problem."""
         stand_in = self._stand_in
         scheme, _, token = Headers(scope=scope).get("authorization", "").partition(" ")
-        if scheme not in {"Bearer", "Token"} or not hmac.compare_digest(
+        if scheme.lower() not in {"bearer", "token"} or not hmac.compare_digest(
             token.strip().encode(), stand_in.settings.token.encode()
         ):
             raise unauthenticated()

@@ -215,10 +215,11 @@ class Lifecycle:
         self._webhooks.notify(prediction, "logs", at_s)
 
     def _drop_oldest(self) -> None:
-        if len(self._predictions) > KEPT_PREDICTIONS:
+        while len(self._predictions) > KEPT_PREDICTIONS:
             oldest = next(iter(self._predictions.values()))
-            if oldest.data_removed:
-                del self._predictions[oldest.id]
+            if not oldest.data_removed:
+                return
+            del self._predictions[oldest.id]
 
 
 def _durations(pace: Pace, run: Run, predict_s: float | None) -> tuple[float, float]:

@@ -243,7 +243,7 @@ async def test_without_a_good_token_nothing_is_told(replicate: InProcess, author
         }
 
 
-@pytest.mark.parametrize("scheme", ["Bearer", "Token"])
+@pytest.mark.parametrize("scheme", ["Bearer", "Token", "bearer"])
 async def test_both_schemes_of_the_documents_are_taken(replicate: InProcess, scheme: str) -> None:
     reply = await replicate.api.get("/v1/account", headers={"Authorization": f"{scheme} {TOKEN}"})
     assert reply.status_code == 200

@@ -11,7 +11,7 @@ from local.replicate.drawing.picture import Picture
 from local.replicate.drawing.scene import draw_scene
 from local.replicate.drawing.source import open_source
 
-SKETCH_SIDE = 512  # drawn at this size and scaled up: soft, and cheap on one core
+SKETCH_SIDE = 384  # drawn at this size and scaled up: soft, and cheap on one core
 GRAIN_SIDE = 96
 
 
@@ -69,7 +69,7 @@ def _encode(image: Image.Image, picture: Picture) -> bytes:
     file = io.BytesIO()
     match picture.format:
         case "webp":
-            image.save(file, "WEBP", quality=picture.quality, method=1)
+            image.save(file, "WEBP", quality=picture.quality, method=0)
         case "jpg":
             image.save(file, "JPEG", quality=picture.quality)
         case _:

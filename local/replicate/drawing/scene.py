@@ -119,14 +119,16 @@ def _person(canvas: Image.Image, palette: Palette, rng: random.Random) -> None:
 def _face(
     pen: ImageDraw.ImageDraw, x: float, y: float, head: float, palette: Palette, hair: tuple[int, int, int]
 ) -> None:
-    shadow = mix(palette.skin, palette.near, 0.55)
+    shadow, line = mix(palette.skin, palette.near, 0.55), max(1, round(head * 0.05))
     for direction in (-1, 1):
         eye = x + direction * head * 0.38
-        pen.arc((eye - head * 0.22, y - head * 0.25, eye + head * 0.22, y + head * 0.05), 200, 340, hair, 3)
+        pen.arc(
+            (eye - head * 0.22, y - head * 0.25, eye + head * 0.22, y + head * 0.05), 200, 340, hair, line
+        )
         pen.ellipse(
             (eye - head * 0.09, y - head * 0.02, eye + head * 0.09, y + head * 0.14), fill=palette.near
         )
-    pen.arc((x - head * 0.14, y + head * 0.2, x + head * 0.14, y + head * 0.5), 20, 160, shadow, 3)
+    pen.arc((x - head * 0.14, y + head * 0.2, x + head * 0.14, y + head * 0.5), 20, 160, shadow, line)
     pen.chord(
         (x - head * 0.3, y + head * 0.5, x + head * 0.3, y + head * 0.85),
         15,
