@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException, TransactWriteError
 
 from revela.domain.errors import Transient
@@ -32,7 +32,10 @@ def reasons(error: PynamoDBException) -> list[str]:
     """Return a code for each item of a transaction ("": not its fault), or the one code there is."""
     if isinstance(error, TransactWriteError) and error.cancellation_reasons:
         return [reason.code if reason else "" for reason in error.cancellation_reasons]
-    return [error.cause_response_code or ""]
+    # Not `error.cause_response_code`: it stumbles over botocore's errors without a response.
+    if isinstance(error.cause, ClientError):
+        return [error.cause.response.get("Error", {}).get("Code", "")]
+    return [""]
 
 
 def contended(error: PynamoDBException) -> bool:
