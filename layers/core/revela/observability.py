@@ -7,6 +7,7 @@ nothing but Powertools' two.
 from __future__ import annotations
 
 import hashlib
+import warnings
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
@@ -21,6 +22,8 @@ def make_logger(settings: Settings) -> Logger:
 
 def make_metrics() -> Metrics:
     """Namespace and service come from POWERTOOLS_METRICS_NAMESPACE and POWERTOOLS_SERVICE_NAME."""
+    # Most invocations of a read have nothing to count, and that is no news for a log.
+    warnings.filterwarnings("ignore", message="No application metrics to publish")
     return Metrics()
 
 
@@ -50,6 +53,7 @@ class PowertoolsTelemetry:
 
 
 def _safe(fields: dict[str, object]) -> dict[str, object]:
-    if "user_id" in fields:
-        fields = {**fields, "user": user_hash(str(fields.pop("user_id")))}
-    return fields
+    known = dict(fields)
+    if "user_id" in known:
+        known["user"] = user_hash(str(known.pop("user_id")))
+    return known
