@@ -39,7 +39,7 @@ class AccountWrite:
 
 @dataclass(frozen=True)
 class PredictionClaim:
-    """`prediction#<id>` belongs to `owner` (`<generation id>:<attempt>`, or ORPHAN) from now on."""
+    """`prediction#<id>` belongs to `owner` (`<generation id>:<attempt>`, or `orphan_…`) from now on."""
 
     prediction_id: str
     owner: str

@@ -58,6 +58,7 @@ class Event(StrEnum):
     PROVIDER_SUCCEEDED = "provider succeeded"
     PROVIDER_FAILED = "provider failed or aborted"
     PROVIDER_CANCELED = "provider canceled"
+    DEADLINE_EXCEEDED = "deadline over, cancel not obeyed"
     SAVING_RECLAIMED = "saving lease over"
     SAVING_DELAYED = "saving fails for now"
     OUTPUTS_SAVED = "outputs stored"
@@ -97,6 +98,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(State.PROCESSING, Event.PROVIDER_SUCCEEDED, (State.SAVING,)),
     Transition(State.PROCESSING, Event.PROVIDER_FAILED, (State.QUEUED, State.FAILED, State.CANCELED)),
     Transition(State.PROCESSING, Event.PROVIDER_CANCELED, (State.QUEUED, State.FAILED, State.CANCELED)),
+    Transition(State.PROCESSING, Event.DEADLINE_EXCEEDED, (State.FAILED, State.CANCELED)),
     Transition(State.PROCESSING, Event.VISITED, (State.PROCESSING,)),
     Transition(State.SAVING, Event.SAVING_RECLAIMED, (State.SAVING,)),
     Transition(State.SAVING, Event.SAVING_DELAYED, (State.SAVING,)),

@@ -28,7 +28,9 @@ def cancel_generation(ref: Ref, *, ports: Ports) -> Generation:
                 return None
             now = ports.clock.now()
             return Move(
-                Event.CANCEL_REQUESTED, row.state, changes={"cancel_requested_at": now, "due_at": now}
+                Event.CANCEL_REQUESTED,
+                row.state,
+                changes={"cancel_requested_at": now, "due_at": now, "visits": 0},
             )
         if row.state is State.CANCELED:
             return None

@@ -67,7 +67,8 @@ def move(ref: Ref, decide: Decide, *, ports: Ports, seen: Generation | None = No
         try:
             return Moved(_write(row, wanted, ports), True)
         except Conflict as conflict:
-            if "prediction" in conflict.failed:
+            # With the row changed as well, the next look may find that it knows this prediction.
+            if "prediction" in conflict.failed and "generation" not in conflict.failed:
                 raise
         row = ports.generations.get(ref)
     raise Transient("the generation or its account was written by others for too long")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from revela.domain.change import ORPHAN, Change, PredictionClaim
-from revela.domain.errors import Conflict, ProviderNotFound, ProviderTransient
+from revela.domain.errors import Conflict, Permanent, ProviderTransient
 from revela.domain.generation import Event, Generation, State
 from revela.domain.policy import POLL_FIRST
 from revela.domain.prediction import Prediction
@@ -26,8 +26,21 @@ def claim_of(row: Generation, prediction_id: str, *, ports: Ports) -> Prediction
 
 def record_prediction(
     ref: Ref, prediction: Prediction, *, attempt: int, ports: Ports, seen: Generation | None = None
-) -> Moved:
+) -> None:
     """Write that the provider has the job; a prediction that is not the row's own is canceled there."""
+    recorded = adopt(ref, prediction, attempt=attempt, ports=ports, seen=seen)
+    if recorded is None:
+        return
+    if recorded.row is None or recorded.row.prediction_id != prediction.id:
+        disown(prediction, ports=ports)
+    elif recorded.row.cancel_requested_at is not None and recorded.row.state.at_provider:
+        cancel_at_provider(recorded.row, ports=ports)
+
+
+def adopt(
+    ref: Ref, prediction: Prediction, *, attempt: int, ports: Ports, seen: Generation | None = None
+) -> Moved | None:
+    """Bind a prediction to a row that awaits it; None when it is bound to something else already."""
 
     def decide(row: Generation) -> Move | None:
         if row.state is not State.STARTING or not row.owns(prediction.id, attempt=attempt):
@@ -45,19 +58,13 @@ def record_prediction(
         )
 
     try:
-        moved = move(ref, decide, ports=ports, seen=seen)
+        return move(ref, decide, ports=ports, seen=seen)
     except Conflict:
-        # Another job owns it: that row's own due repairs whatever is left to repair.
+        # That job's own due repairs whatever is left to repair.
         ports.telemetry.warning(
             "prediction_owned_by_another", generation_id=ref.id, prediction_id=prediction.id
         )
-        return Moved(ports.generations.get(ref), False)
-    row = moved.row
-    if row is None or row.prediction_id != prediction.id:
-        disown(prediction, ports=ports)
-    elif row.cancel_requested_at is not None and row.state.at_provider:
-        cancel_at_provider(row, ports=ports)
-    return moved
+        return None
 
 
 def disown(prediction: Prediction, *, ports: Ports) -> None:
@@ -66,7 +73,8 @@ def disown(prediction: Prediction, *, ports: Ports) -> None:
     A prediction that some job owns, or owned once, is left alone: its mark is already there.
     """
     now = ports.clock.now()
-    mark = PredictionClaim(prediction.id, ORPHAN, now + CLAIM_KEPT)
+    # Each mark names itself: another one, of the same prediction, is not taken for this one.
+    mark = PredictionClaim(prediction.id, ports.entropy.new_id(ORPHAN, now=now), now + CLAIM_KEPT)
     try:
         ports.changes.commit(Change(now=now, prediction=mark))
     except Conflict:
@@ -86,7 +94,7 @@ def cancel_at_provider(row: Generation, *, ports: Ports) -> Prediction | None:
 def _cancel(prediction_id: str, *, ports: Ports) -> Prediction | None:
     try:
         return ports.provider.cancel_prediction(prediction_id)
-    except (ProviderTransient, ProviderNotFound) as error:
+    except (ProviderTransient, Permanent) as error:
         ports.telemetry.warning(
             "cancel_not_answered", prediction_id=prediction_id, reason=type(error).__name__
         )

@@ -6,41 +6,32 @@ never act twice and a row that cannot progress does not starve the rest.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from revela.domain.errors import (
-    NotFound,
-    NotNow,
-    ProviderNotFound,
-    ProviderTransient,
-    Transient,
-)
-from revela.domain.generation import Event, Failure, Generation, State, fingerprint
+from revela.domain.errors import Refused, Transient
+from revela.domain.generation import Event, Failure, Generation, State
 from revela.domain.policy import (
     CANCEL_DUE,
     DEADLINE_MARGIN,
     DELETING_DUE,
     DISPATCH_DUE,
     DUE_SHARDS,
-    LOST_CREATES_MAX,
     POLL_FIRST,
     POLL_MAX,
     START_LEASE,
     WAITING_DUE,
 )
-from revela.domain.prediction import Prediction, PredictionStatus
-from revela.domain.retry import BACKOFF_MAX, REFUSED_WAIT, backoff
-from revela.ports import FinishGeneration, Ports, Ref
+from revela.domain.retry import BACKOFF_MAX
+from revela.ports import Ports, Ref
 from revela.usecases.delete_generation import delete_generation
 from revela.usecases.keep_webhook_secret import keep_webhook_secret
 from revela.usecases.moving import Move, hand_over, move, send_starts
-from revela.usecases.provider_predictions import cancel_at_provider
+from revela.usecases.polling import poll_predictions
 
 ROWS_PER_SHARD = 250
-# Up to this many rows, single requests are cheaper than pages of a hundred.
-SINGLE_GETS = 3
 # Below this, no new work is begun.
 RESERVE = timedelta(seconds=10)
 
@@ -65,25 +56,31 @@ def reconcile_jobs(*, ports: Ports, until: datetime) -> int:
     for row in _due_rows(ports):
         if ports.clock.now() + RESERVE > until:
             break
-        try:
-            if _visit(row, blocked_until, found, ports):
-                visited += 1
-        except Transient as error:
-            ports.telemetry.warning("visit_failed", generation_id=row.id, reason=type(error).__name__)
+        with _left_for_next_visit("visit_failed", ports):
+            visited += _visit(row, blocked_until, found, ports)
     if found.start:
         send_starts(found.start, ports=ports)
     for user_id in sorted(found.hand_over):
-        hand_over(user_id, ports=ports)
-    _ask_provider(found.ask, ports, until)
+        with _left_for_next_visit("hand_over_failed", ports):
+            hand_over(user_id, ports=ports)
+    if found.ask:
+        poll_predictions(found.ask, ports=ports, until=until)
     for ref in found.delete:
-        try:
+        with _left_for_next_visit("delete_failed", ports):
             delete_generation(ref, ports=ports)
-        except (NotFound, NotNow):
-            continue
     keep_webhook_secret(ports=ports)
     if visited:
         ports.telemetry.count("Reconciled", visited)
     return visited
+
+
+@contextmanager
+def _left_for_next_visit(event: str, ports: Ports) -> Iterator[None]:
+    """Keep what fails for one row or user from the others: all of it is due again."""
+    try:
+        yield
+    except (Transient, Refused) as error:
+        ports.telemetry.warning(event, reason=type(error).__name__)
 
 
 def _due_rows(ports: Ports) -> Iterable[Generation]:
@@ -139,122 +136,13 @@ def _next_due(row: Generation, now: datetime, blocked_until: datetime | None) ->
         case State.STARTING:
             return lease_until or now + START_LEASE
         case State.PROCESSING if row.cancel_requested_at is not None:
-            return now + CANCEL_DUE * doubling
+            return now + min(CANCEL_DUE * doubling, POLL_MAX)
         case State.PROCESSING:
             again = now + min(POLL_FIRST * doubling, POLL_MAX)
             deadline = row.deadline_at + DEADLINE_MARGIN if row.deadline_at else again
             return min(again, deadline) if deadline > now else again
         case State.SAVING:
-            return lease_until or now + POLL_FIRST * doubling
+            # Outputs live for an hour: no doubling past the poll's maximum.
+            return lease_until or now + min(POLL_FIRST * doubling, POLL_MAX)
         case _:
             return now + DELETING_DUE
-
-
-def _ask_provider(rows: list[Generation], ports: Ports, until: datetime) -> None:
-    """Learn what became of the rows' predictions, and pass on what ended or can be adopted."""
-    if not rows:
-        return
-    try:
-        known, complete = _read_predictions(rows, ports, until)
-    except ProviderTransient as error:
-        # Nothing was learnt; every row is due again.
-        ports.telemetry.warning("provider_not_answering", reason=type(error).__name__)
-        return
-    commands: list[FinishGeneration] = []
-    for row in rows:
-        prediction = known.get(row.id)
-        if prediction is None:
-            if row.state is State.STARTING and complete:
-                _lost(row, ports)
-            continue
-        if not prediction.status.terminal and _must_cancel(row, ports):
-            prediction = cancel_at_provider(row, ports=ports) or prediction
-        if prediction.status.terminal or row.state is State.STARTING:
-            commands.append(FinishGeneration(Ref(row.user_id, row.id), row.attempt, prediction))
-    if commands:
-        try:
-            ports.commands.finish_generations(commands)
-        except Transient as error:
-            ports.telemetry.warning("finish_not_sent", count=len(commands), reason=str(error))
-
-
-def _must_cancel(row: Generation, ports: Ports) -> bool:
-    """Tell whether the user asked for it, or the provider has let its own deadline pass."""
-    if row.cancel_requested_at is not None:
-        return True
-    return row.deadline_at is not None and ports.clock.now() > row.deadline_at + DEADLINE_MARGIN
-
-
-def _read_predictions(
-    rows: list[Generation], ports: Ports, until: datetime
-) -> tuple[dict[str, Prediction], bool]:
-    """Return generation id -> prediction: from the listing, then one by one what it did not show.
-
-    The flag tells whether the listing was read to its end: only then is what it lacks unknown there.
-    """
-    known: dict[str, Prediction] = {}
-    complete = True
-    unproved = [row for row in rows if row.prediction_id is None]
-    if unproved or len(rows) > SINGLE_GETS:
-        complete = _read_listing(rows, known, ports, until)
-    for row in rows:
-        if row.id in known or row.prediction_id is None or ports.clock.now() + RESERVE > until:
-            continue
-        ports.clock.sleep_until(ports.pace.reserve_reads(1, now=ports.clock.now()))
-        try:
-            known[row.id] = ports.provider.get_prediction(row.prediction_id)
-        except ProviderNotFound:
-            known[row.id] = Prediction(
-                id=row.prediction_id, status=PredictionStatus.FAILED, error="not found", data_removed=True
-            )
-    return known, complete
-
-
-def _read_listing(
-    rows: list[Generation], known: dict[str, Prediction], ports: Ports, until: datetime
-) -> bool:
-    by_prediction = {row.prediction_id: row for row in rows if row.prediction_id is not None}
-    by_fingerprint: dict[str, Generation] = {
-        row.fingerprint: row for row in rows if row.prediction_id is None and row.fingerprint is not None
-    }
-    versions = {row.provider_version for row in by_fingerprint.values()}
-    claimed = [row.claimed_at for row in rows if row.claimed_at is not None]
-    # The provider's clock is not ours: begin a little before the first claim.
-    since = min(claimed, default=ports.clock.now()) - timedelta(minutes=1)
-    ports.clock.sleep_until(ports.pace.reserve_reads(1, now=ports.clock.now()))
-    for page in ports.provider.list_predictions(created_after=since):
-        for prediction in page:
-            row = by_prediction.get(prediction.id)
-            if row is None and prediction.input is not None:
-                prints = (fingerprint(version, prediction.input) for version in versions)
-                row = next((by_fingerprint[p] for p in prints if p in by_fingerprint), None)
-            if row is not None:
-                known.setdefault(row.id, prediction)
-        if len(known) == len(rows):
-            return True
-        if ports.clock.now() + RESERVE > until:
-            return False
-        ports.clock.sleep_until(ports.pace.reserve_reads(1, now=ports.clock.now()))
-    return True
-
-
-def _lost(row: Generation, ports: Ports) -> None:
-    """The lease is over and the provider knows nothing of the create: it was never made."""
-
-    def decide(seen: Generation) -> Move | None:
-        if seen.state is not State.STARTING or seen.attempt != row.attempt or seen.prediction_id is not None:
-            return None
-        if seen.cancel_requested_at is not None:
-            return Move(Event.LOST, State.CANCELED)
-        if seen.lost_creates >= LOST_CREATES_MAX:
-            return Move(Event.LOST, State.FAILED, failure=Failure(code="provider_unknown"))
-        now = ports.clock.now()
-        again_at = now + backoff(REFUSED_WAIT, seen.lost_creates, fraction=ports.entropy.fraction())
-        return Move(
-            Event.LOST,
-            State.QUEUED,
-            changes={"lost_creates": seen.lost_creates + 1, "not_before": again_at, "due_at": again_at},
-        )
-
-    ports.telemetry.count("CreatesLost")
-    move(Ref(row.user_id, row.id), decide, ports=ports)
