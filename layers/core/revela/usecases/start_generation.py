@@ -45,16 +45,29 @@ def start_generation(refs: Sequence[Ref], *, ports: Ports, until: datetime) -> l
     for row, slot in zip(ready, slots, strict=True):
         ref = Ref(row.user_id, row.id)
         try:
-            if slot + ONE_CREATE_NEEDS > until:
-                _postpone(row, slot, ports)
-            else:
-                ports.clock.sleep_until(slot)
-                ports.telemetry.count("SlotWait", (slot - now).total_seconds() * 1000, unit="Milliseconds")
-                _start(ref, row, ports)
+            begins_at = _await_turn(slot, ports, until)
+            if begins_at + ONE_CREATE_NEEDS > until:
+                _postpone(row, begins_at, ports)
+                continue
+            ports.telemetry.count("SlotWait", (begins_at - now).total_seconds() * 1000, unit="Milliseconds")
+            _start(ref, row, ports)
         except Transient as error:
             ports.telemetry.warning("start_failed", generation_id=row.id, reason=type(error).__name__)
             failed.append(ref)
     return failed
+
+
+def _await_turn(slot: datetime, ports: Ports, until: datetime) -> datetime:
+    """Return when the create may begin: it has come, unless that is too late for this process.
+
+    Creates of the same batch may have taken long; any worker may have been refused meanwhile.
+    """
+    while True:
+        now = ports.clock.now()
+        begins_at = max(slot, now, ports.pace.blocked_until() or now)
+        if begins_at <= now or begins_at + ONE_CREATE_NEEDS > until:
+            return begins_at
+        ports.clock.sleep_until(begins_at)
 
 
 def _may_start(row: Generation, now: datetime) -> bool:
@@ -125,17 +138,13 @@ def _refused(claimed: Generation, error: ProviderUnavailable, ports: Ports) -> N
     match error:
         case ProviderThrottled(retry_after_s=float() | int() as retry_after_s):
             wait = timedelta(seconds=retry_after_s)
-            ports.pace.block(until=now + wait)
-        case ProviderThrottled():
-            ports.pace.block(until=now + wait)
         case OutOfCredit():
             wait = max(wait, OUT_OF_CREDIT_WAIT)
-            ports.pace.block(until=now + wait)
             ports.telemetry.count("ProviderOutOfCredit")
         case ProviderUnauthorized():
             wait = max(wait, UNAUTHORIZED_WAIT)
-            ports.pace.block(until=now + wait)
             ports.telemetry.count("ProviderUnauthorized")
+    again_at = now + wait
     ports.telemetry.warning(
         "create_refused", generation_id=claimed.id, reason=type(error).__name__, wait_s=wait.total_seconds()
     )
@@ -145,7 +154,6 @@ def _refused(claimed: Generation, error: ProviderUnavailable, ports: Ports) -> N
             return None
         if row.cancel_requested_at is not None:
             return Move(Event.REFUSED_FOR_NOW, State.CANCELED)
-        again_at = now + wait
         return Move(
             Event.REFUSED_FOR_NOW,
             State.QUEUED,
@@ -153,6 +161,9 @@ def _refused(claimed: Generation, error: ProviderUnavailable, ports: Ports) -> N
         )
 
     move(Ref(claimed.user_id, claimed.id), decide, ports=ports, seen=claimed)
+    if isinstance(error, (ProviderThrottled, OutOfCredit, ProviderUnauthorized)):
+        # The refusal is the account's, not this create's.
+        ports.pace.block(until=again_at)
 
 
 def _rejected(claimed: Generation, failure: Failure, ports: Ports) -> None:
