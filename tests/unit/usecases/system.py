@@ -59,17 +59,18 @@ class System:
         if refs := self.ports.commands.take_started():
             assert not self.start(*(self.row(at) for at in refs))
 
-    def hear(
-        self,
-        row: Generation,
-        prediction: Prediction,
-        *,
-        attempt: int | None = None,
-        time_left: timedelta = FINISH_TIMEOUT,
-    ) -> Generation:
+    def tell(
+        self, at: Ref, prediction: Prediction, *, attempt: int, time_left: timedelta = FINISH_TIMEOUT
+    ) -> None:
         """Deliver what the provider says of a prediction, as the webhook of `attempt`."""
-        told = FinishGeneration(ref(row), self.row(row).attempt if attempt is None else attempt, prediction)
-        finish_generation(told, ports=self.ports, until=self.ports.clock.now() + time_left)
+        until = self.ports.clock.now() + time_left
+        finish_generation(FinishGeneration(at, attempt, prediction), ports=self.ports, until=until)
+
+    def hear(
+        self, row: Generation, prediction: Prediction, *, time_left: timedelta = FINISH_TIMEOUT
+    ) -> Generation:
+        """Deliver what the provider says of a prediction, as the webhook of the latest attempt."""
+        self.tell(ref(row), prediction, attempt=self.row(row).attempt, time_left=time_left)
         return self.row(row)
 
     def deliver_finishes(self) -> None:
