@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
 from revela.domain.errors import Transient
 from revela.ports import Clock
@@ -65,7 +66,7 @@ class FakeObjects:
         now = self._clock.now()
         signed_at = now - timedelta(seconds=now.timestamp() % WINDOW.total_seconds())
         expires_at = signed_at + VALID
-        urls = {key: f"https://bucket.test/{key}?signed={signed_at:%Y%m%dT%H%M%SZ}" for key in keys}
+        urls = {key: f"https://bucket.test/{quote(key)}?signed={signed_at:%Y%m%dT%H%M%SZ}" for key in keys}
         return urls, expires_at
 
     def _may_fail(self) -> None:
