@@ -2,7 +2,7 @@
 
 The SAM transform is the real one. What ministack does not read is rewritten: the API's OpenAPI body becomes
 routes, integrations and authorizers, and the API's own address the local one. What has no meaning on one
-machine is left out: alarms, and policies for data that outlives its stack.
+machine is left out: alarms, the demand for TLS, policies for data that outlives its stack.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def localize(template: Template, *, api_url: str, parameters: Mapping[str, str])
     """Return the template with what ministack does not read written out."""
     resources: dict[str, Any] = {}
     for logical_id, resource in template["Resources"].items():
-        if resource["Type"] == "AWS::CloudWatch::Alarm":
+        if resource["Type"] in _MEANINGLESS_HERE:
             continue
         kept = {key: value for key, value in resource.items() if key not in _DATA_POLICIES}
         resources[logical_id] = kept
@@ -79,6 +79,9 @@ def localize(template: Template, *, api_url: str, parameters: Mapping[str, str])
             # CloudFormation makes a number of a parameter's text where a property wants one.
             scaling = kept["Properties"]["ScalingConfig"]
             scaling["MaximumConcurrency"] = int(_value(template, scaling["MaximumConcurrency"], parameters))
+        if kept["Type"] == "AWS::IAM::Role":
+            for policy in kept["Properties"]["Policies"]:
+                _name_batches(policy["PolicyDocument"]["Statement"])
     localized: Template = _replace({**template, "Resources": resources}, {"Fn::Sub": PUBLIC_API_URL}, api_url)
     return localized
 
@@ -93,6 +96,8 @@ def routes(template: Template) -> list[Route]:
 
 
 _DATA_POLICIES = ("DeletionPolicy", "UpdateReplacePolicy")
+# There are no metrics to watch, and the bucket's policy demands TLS, which loopback does without.
+_MEANINGLESS_HERE = ("AWS::CloudWatch::Alarm", "AWS::S3::BucketPolicy")
 
 
 class _NoManagedPolicies:
@@ -156,6 +161,13 @@ def _written_out(api: str, body: Mapping[str, Any]) -> Iterator[tuple[str, Templ
                 },
             },
         )
+
+
+def _name_batches(statements: list[dict[str, Any]]) -> None:
+    """Grant batches by name: AWS takes the right to send one message for the right to send ten at once."""
+    for statement in statements:
+        if "sqs:SendMessage" in statement["Action"]:
+            statement["Action"] = [*statement["Action"], "sqs:SendMessageBatch"]
 
 
 def _value(template: Template, node: Any, parameters: Mapping[str, str]) -> Any:

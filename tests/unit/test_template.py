@@ -159,6 +159,14 @@ def test_layers_are_built_for_the_python_and_the_processor_that_functions_run_on
         assert layer["CompatibleArchitectures"] == function["Architectures"]
 
 
+def test_the_layer_keeps_the_description_of_every_service_that_the_code_calls() -> None:
+    makefile = (engine.ROOT / "layers/Makefile").read_text()
+    (kept,) = re.findall(r"^SERVICES := (.+)$", makefile, re.MULTILINE)
+    bootstrap = (engine.ROOT / "layers/core/revela/bootstrap.py").read_text()
+    called = set(re.findall(r'\bclient\("(\w+)"\)', bootstrap)) | {"dynamodb"}  # PynamoDB's
+    assert set(kept.split()) == called
+
+
 # ---------------------------------------------------------------- storage
 
 
@@ -406,7 +414,7 @@ def test_the_open_door_leads_to_its_queue_and_nowhere_else() -> None:
     }
     assert rights == {
         ("sqs:SendMessage", json.dumps({"Fn::GetAtt": ["GenerationWebhookQueue", "Arn"]})),
-        ("secretsmanager:GetSecretValue", json.dumps({"Ref": "WebhookSecret"})),
+        ("secretsmanager:GetSecretValue", json.dumps({"Fn::GetAtt": ["WebhookSecret", "Id"]})),
     }
 
 
