@@ -169,8 +169,9 @@ def _save(row: Generation, prediction: Prediction, *, ports: Ports, until: datet
             return None
         return Move(Event.OUTPUTS_SAVED, State.SUCCEEDED, outputs=outputs)
 
-    move(ref, settle, ports=ports, seen=row)
-    ports.objects.delete([item.key for item in quarantined])
+    # Who has lost the lease leaves quarantine to its new holder, who may be copying from there.
+    if move(ref, settle, ports=ports, seen=row).moved:
+        ports.objects.delete([item.key for item in quarantined])
 
 
 def _quarantine(
@@ -239,6 +240,11 @@ def _delay(row: Generation, mine: Callable[[Generation], bool], error: Transient
 
 
 def _cost(row: Generation, prediction: Prediction, ports: Ports) -> int:
-    """Return what the provider bills for this prediction, in millionths of a US dollar."""
-    cost = ports.catalog.model(row.model).provider_cost
+    """Return what the provider bills for this prediction, in millionths of a US dollar.
+
+    A model may have left the catalog since; what it cost is no reason to lose its images.
+    """
+    cost = next((m.provider_cost for m in ports.catalog.models if m.id == row.model), None)
+    if cost is None:
+        return 0
     return cost.micro_usd(images=len(prediction.output), predict_time_s=prediction.predict_time_s)

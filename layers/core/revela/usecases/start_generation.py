@@ -13,6 +13,7 @@ from revela.domain.errors import (
     ProviderTransient,
     ProviderUnauthorized,
     ProviderUnavailable,
+    Refused,
     Transient,
 )
 from revela.domain.generation import Event, Failure, Generation, State, fingerprint
@@ -54,6 +55,9 @@ def start_generation(refs: Sequence[Ref], *, ports: Ports, until: datetime) -> l
         except Transient as error:
             ports.telemetry.warning("start_failed", generation_id=row.id, reason=type(error).__name__)
             failed.append(ref)
+        except Refused as error:
+            # Its model has left the catalog: it may come back, or the job gets too old for the queue.
+            ports.telemetry.warning("start_impossible", generation_id=row.id, reason=str(error))
     return failed
 
 
