@@ -41,10 +41,12 @@ def serving(*scripts: Script) -> Iterator[ScriptedServer]:
         server.port = listener.getsockname()[1]
         thread = threading.Thread(target=_accept, args=(listener, server))
         thread.start()
-        yield server
-        # Wakes a blocked accept, which closing alone would not.
-        listener.shutdown(socket.SHUT_RDWR)
-        thread.join()
+        try:
+            yield server
+        finally:
+            # Wakes a blocked accept, which closing alone would not.
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
 
 
 def sends(*parts: bytes) -> Script:

@@ -226,6 +226,7 @@ def test_a_row_that_is_no_prediction_is_told_and_left_out(replicate: Replicate) 
         "//elsewhere.test/v1/predictions",
         "https://[broken/",
         "https://api.replicate.com:99999999/",
+        "https://xn--replicate-d1a.com/v1/predictions",
         "file:///etc/passwd",
     ],
 )

@@ -210,5 +210,5 @@ def _parsed(body: bytes, answer: type[Model]) -> Model:
         raise ProviderTransient("the answer is not JSON") from None
 
 
-def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    return url.scheme, url.host, url.port
+def _origin(url: httpx.URL) -> tuple[str, bytes, int | None]:
+    return url.scheme, url.raw_host, url.port

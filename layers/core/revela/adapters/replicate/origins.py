@@ -55,20 +55,21 @@ class Origin:
             not _URL.fullmatch(text)
             or url.query
             or url.path not in ("", "/")
-            or not _HOST.fullmatch(url.host)
+            or not _HOST.fullmatch(_host(url))
         ):
             raise ValueError(f"{text} is no origin: it has a scheme, a host and perhaps a port, no more")
-        origin = cls(url.scheme, url.host, url.port)
-        if not origin.loopback and (url.scheme == "http" or _is_ip(url.host)):
+        origin = cls(url.scheme, _host(url), url.port)
+        if not origin.loopback and (url.scheme == "http" or _is_ip(origin.host)):
             raise ValueError(f"{text}: outputs come over https, or from this machine")
         return origin
 
     def has(self, url: httpx.URL) -> bool:
+        host = _host(url)
         if url.scheme != self.scheme or url.port != self.port:
             return False
-        if self.port is None and not self.loopback and url.host.endswith(f".{self.host}"):
+        if self.port is None and not self.loopback and host.endswith(f".{self.host}"):
             return True
-        return url.host == self.host
+        return host == self.host
 
 
 class AllowedOrigins:
@@ -103,6 +104,11 @@ class AllowedOrigins:
             if not (ip.is_loopback if loopback else _is_public(ip)):
                 raise OutputUnusable("forbidden_address")
         return addresses
+
+
+def _host(url: httpx.URL) -> str:
+    # `url.host` would read punycode as the letters it stands for, and raise when it stands for none.
+    return url.raw_host.decode("ascii")
 
 
 def _is_public(ip: Address) -> bool:
