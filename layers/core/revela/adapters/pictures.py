@@ -57,11 +57,18 @@ class PillowPictures:
         """Return it with transparency kept and metadata left behind; never larger than the picture."""
         with _opened(path, _sniffed(path)) as image:
             image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0)
-            small = image.convert("RGBA" if image.has_transparency_data else "RGB")
+            small = _in_colour(image)
             data = io.BytesIO()
             # Pillow takes along EXIF and colour profile from `info` unless told otherwise.
             small.save(data, "WEBP", quality=THUMBNAIL_QUALITY, method=4, exif=b"", xmp=b"", icc_profile=None)
             return Thumbnail(data.getvalue(), *small.size)
+
+
+def _in_colour(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16"):
+        # Pillow would cut sixteen bits of grey off at white, not scale them.
+        image = image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
+    return image.convert("RGBA" if image.has_transparency_data else "RGB")
 
 
 def _sniffed(path: Path) -> _Format:
