@@ -77,6 +77,9 @@ class WebhookSecret:
             raise Transient("the webhook secret holds no url_token_key")
         return keys[0]
 
+    def knows_replicate_secret(self) -> bool:
+        return bool(self.keys().replicate)
+
     def remember_replicate_secret(self, secret: str) -> bool:
         """Store the account's signing secret as the newest, beside the one before it.
 
