@@ -34,7 +34,12 @@ def handle_record(record: SQSRecord, lambda_context: LambdaContext) -> None:
     message = Message.model_validate_json(record.body)
     with logger.append_context_keys(generation_id=message.id, attempt=message.attempt):
         command = FinishGeneration(Ref(message.user_id, message.id), message.attempt, message.prediction)
-        bootstrap.finish_generation()(command, until=bootstrap.ends_at(lambda_context))
+        try:
+            bootstrap.finish_generation()(command, until=bootstrap.ends_at(lambda_context))
+        except Exception:
+            # The batch processor answers for the record and says nothing of the cause.
+            logger.exception("finish_failed")
+            raise
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -183,7 +183,7 @@ class Wiring:
         from revela.adapters.replicate.client import ReplicateClient
         from revela.adapters.secrets import CachedSecret, ReplicateToken
 
-        secret = CachedSecret(self.client("secretsmanager"), self.settings.replicate.token_secret_id)
+        secret = CachedSecret(self.client("secretsmanager"), self.settings.replicate_token_secret_id)
         return ReplicateClient(
             base_url=self.settings.replicate.api_base_url,
             token=ReplicateToken(secret),

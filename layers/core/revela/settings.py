@@ -44,7 +44,6 @@ class ReplicateSettings:
     output_origins: tuple[str, ...]
     creates_per_minute: int
     reads_per_minute: int
-    token_secret_id: str
 
 
 class Settings:
@@ -86,6 +85,10 @@ class Settings:
         return self._read(lambda read: read("WEBHOOK_SECRET_ID", str))
 
     @cached_property
+    def replicate_token_secret_id(self) -> str:
+        return self._read(lambda read: read("REPLICATE_TOKEN_SECRET_ID", str))
+
+    @cached_property
     def region(self) -> str:
         return self._environ.get("AWS_REGION") or self._environ.get("AWS_DEFAULT_REGION") or "us-east-1"
 
@@ -108,7 +111,6 @@ class Settings:
                     output_origins=read("REPLICATE_OUTPUT_ORIGINS", _urls, "https://replicate.delivery"),
                     creates_per_minute=read("REPLICATE_CREATES_PER_MINUTE", _positive, "600"),
                     reads_per_minute=read("REPLICATE_READS_PER_MINUTE", _positive, "3000"),
-                    token_secret_id=read("REPLICATE_TOKEN_SECRET_ID", str),
                 ),
             )[1]
         )
