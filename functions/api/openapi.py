@@ -135,9 +135,9 @@ def _operation(operation: Operation, catalog: Catalog) -> Json:
 
 
 def _path_parameters(operation: Operation) -> Iterable[Json]:
-    if "{generation_id}" in operation.path:
+    if "{id}" in operation.path:
         yield {
-            "name": "generation_id",
+            "name": "id",
             "in": "path",
             "required": True,
             "description": "Any other form is answered with 404.",

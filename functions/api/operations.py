@@ -106,7 +106,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "get",
-        "/v1/generations/{generation_id}",
+        "/v1/generations/{id}",
         "getGeneration",
         "Generations",
         "Look at one generation",
@@ -120,14 +120,14 @@ OPERATIONS: tuple[Operation, ...] = (
                 ("ETag", "Retry-After", "Content-Language"),
                 examples.SUCCEEDED,
             ),
-            Success(304, "It is as you have it.", headers=("ETag", "Retry-After")),
+            Success(304, "It is as you have it.", headers=("ETag", "Retry-After", "Content-Language")),
         ),
         ("not_found", *SIGNED_IN),
         headers=("If-None-Match", "Accept-Language"),
     ),
     Operation(
         "post",
-        "/v1/generations/{generation_id}/cancel",
+        "/v1/generations/{id}/cancel",
         "cancelGeneration",
         "Generations",
         "Cancel a generation",
@@ -152,7 +152,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "delete",
-        "/v1/generations/{generation_id}",
+        "/v1/generations/{id}",
         "deleteGeneration",
         "Generations",
         "Delete a generation and its images",
@@ -191,7 +191,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "Everything a form needs, in the language of Accept-Language.",
         (
             Success(200, "The catalog.", schemas.Catalog, ("ETag", "Content-Language")),
-            Success(304, "It is as you have it.", headers=("ETag",)),
+            Success(304, "It is as you have it.", headers=("ETag", "Content-Language")),
         ),
         ANYWHERE,
         public=True,

@@ -145,6 +145,7 @@ def _invalid_param(schema: type[BaseModel], detail: ErrorDetails) -> InvalidPara
 _CODES = {
     "int_type": "must_be_integer",
     "int_parsing": "must_be_integer",
+    "int_parsing_size": "must_be_integer",
     "int_from_float": "must_be_integer",
     "float_type": "must_be_number",
     "finite_number": "must_be_number",

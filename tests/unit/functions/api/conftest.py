@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from revela import bootstrap
+from tests.unit.functions.api.client import ApiPorts, Client
+
+
+@pytest.fixture
+def ports(monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiPorts]:
+    """The API's own wiring, over fakes."""
+    fakes = ApiPorts()
+    _forget()
+    monkeypatch.setattr(bootstrap, "ports", lambda: fakes)
+    yield fakes
+    monkeypatch.undo()
+    _forget()
+
+
+@pytest.fixture
+def api(ports: ApiPorts) -> Client:
+    return Client()
+
+
+def _forget() -> None:
+    """Make the process a fresh one: what it wired, and whom it has seen."""
+    from api import requests
+    from api.routes import catalog, service
+
+    requests.open_once.cache_clear()
+    catalog.rendered.cache_clear()
+    service.rendered.cache_clear()
+    for name in (
+        "accept_generation",
+        "cancel_generation",
+        "delete_generation",
+        "list_generations",
+        "list_ledger",
+        "open_account",
+        "show_account",
+        "show_generation",
+    ):
+        getattr(bootstrap, name).cache_clear()

@@ -1,0 +1,77 @@
+"""Generations in the states that requests meet."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from revela.domain.generation import Failure, Generation, Output, State
+from revela.ports import Ref
+from tests.examples import a_generation
+from tests.fakes.clock import START
+from tests.unit.functions.api.client import ANA, ApiPorts
+
+ID = "gen_01K4YVZ5M0QH8W3D9RJ2T6XBCE"
+PARAMS = {
+    "prompt": "a lighthouse at dusk",
+    "width": 1024,
+    "height": 1024,
+    "num_inference_steps": 28,
+    "guidance_scale": 3,
+    "num_outputs": 2,
+    "seed": 7,
+    "format": "webp",
+    "quality": 80,
+}
+
+
+def stored(ports: ApiPorts, id_: str = ID, **changes: Any) -> Generation:
+    """Put a generation where the API finds it, and return it."""
+    row = a_generation(id_, **{"params": PARAMS, **changes})
+    ports.store.generations[Ref(row.user_id, row.id)] = row
+    return row
+
+
+def succeeded(ports: ApiPorts, id_: str = ID, **changes: Any) -> Generation:
+    """Put a generation of two images, both delivered."""
+    ended = START + timedelta(seconds=9)
+    values: dict[str, Any] = {
+        "state": State.SUCCEEDED,
+        "version": 6,
+        "credits_charged": 6,
+        "started_at": START + timedelta(seconds=1),
+        "updated_at": ended,
+        "completed_at": ended,
+        "due_at": None,
+        "outputs": tuple(output(id_, index) for index in range(2)),
+    }
+    return stored(ports, id_, **values | changes)
+
+
+def failed(ports: ApiPorts, id_: str = ID, **changes: Any) -> Generation:
+    ended = START + timedelta(seconds=9)
+    values: dict[str, Any] = {
+        "state": State.FAILED,
+        "version": 5,
+        "updated_at": ended,
+        "completed_at": ended,
+        "due_at": None,
+        "failure": Failure(code="moderated", detail="NSFW content detected"),
+    }
+    return stored(ports, id_, **values | changes)
+
+
+def output(id_: str, index: int, user: str = ANA) -> Output:
+    base = f"users/{user}/generations/{id_}/1-{index}"
+    return Output(
+        index=index,
+        key=f"{base}.webp",
+        content_type="image/webp",
+        width=1024,
+        height=1024,
+        size_bytes=148312,
+        sha256="9f" * 32,
+        thumbnail_key=f"{base}-thumbnail.webp",
+        thumbnail_width=512,
+        thumbnail_height=512,
+    )

@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from pydantic import BaseModel
+
+from api.operations import STATUS_OF
+from revela.domain import messages
+from revela.domain.errors import Conflict, Transient
+from revela.domain.generation import State
+from revela.usecases.grant_credits import GrantCredits, grant_credits
+from tests.unit.functions.api.client import ANA, Answer, ApiPorts, Client
+from tests.unit.functions.api.rows import ID, stored, succeeded
+
+GOOD = {"model": "flux-schnell", "prompt": "PRIVATE-WORDS", "num_outputs": 1}
+PATH = f"/v1/generations/{ID}"
+
+
+def raising(error: Exception) -> Callable[[str], None]:
+    def raise_it(_: str) -> None:
+        raise error
+
+    return raise_it
+
+
+def contended(api: Client, ports: ApiPorts) -> Answer:
+    api.get("/v1/account")
+
+    def lose(name: str) -> None:
+        if name == "FakeChanges.commit":
+            raise Conflict({"account"})
+
+    ports.calls.before = lose
+    return api.post("/v1/generations", GOOD)
+
+
+def unavailable(api: Client, ports: ApiPorts) -> Answer:
+    ports.calls.before = raising(Transient("the table is away"))
+    return api.get(PATH)
+
+
+def broken(api: Client, ports: ApiPorts) -> Answer:
+    ports.calls.before = raising(RuntimeError("what nobody foresaw"))
+    return api.get(PATH)
+
+
+def in_state(state: State, method: str, suffix: str = "") -> Callable[[Client, ApiPorts], Answer]:
+    def provoke(api: Client, ports: ApiPorts) -> Answer:
+        stored(ports, state=state)
+        return api.call(method, PATH + suffix)
+
+    return provoke
+
+
+def rich(api: Client, ports: ApiPorts, requests: int) -> Answer:
+    grant_credits(GrantCredits(ANA, "gift", credits=1000), ports=ports)
+    return [api.post("/v1/generations", GOOD) for _ in range(requests)][-1]
+
+
+def exhausted(api: Client, ports: ApiPorts) -> Answer:
+    grant_credits(GrantCredits(ANA, "gift", credits=1000), ports=ports)
+    return [api.post("/v1/generations", {**GOOD, "num_outputs": 2}) for _ in range(6)][-1]
+
+
+def poor(api: Client, ports: ApiPorts) -> Answer:
+    grant_credits(GrantCredits(ANA, "plan", plan="developer"), ports=ports)
+    return [api.post("/v1/generations", GOOD) for _ in range(21)][-1]
+
+
+def key_reused(api: Client, ports: ApiPorts) -> Answer:
+    return [
+        api.post("/v1/generations", {**GOOD, "seed": seed}, headers={"Idempotency-Key": "k"})
+        for seed in (1, 2)
+    ][-1]
+
+
+PROVOKED: dict[str, Callable[[Client, ApiPorts], Answer]] = {
+    "malformed_json": lambda api, _: api.post("/v1/generations", "{"),
+    "unauthorized": lambda api, _: api.get("/v1/account", user=None),
+    "insufficient_credits": poor,
+    "not_found": lambda api, _: api.get(PATH),
+    "method_not_allowed": lambda api, _: api.call("PUT", "/v1/generations"),
+    "generation_running": in_state(State.PROCESSING, "DELETE"),
+    "generation_saving": in_state(State.SAVING, "POST", "/cancel"),
+    "generation_ended": in_state(State.FAILED, "POST", "/cancel"),
+    "write_conflict": contended,
+    "request_too_large": lambda api, _: api.post("/v1/generations", "x" * 70_000),
+    "unsupported_media_type": lambda api, _: api.post(
+        "/v1/generations", "x", headers={"Content-Type": "text/csv"}
+    ),
+    "invalid_request": lambda api, _: api.post("/v1/generations", {}),
+    "idempotency_key_reused": key_reused,
+    "daily_limit_reached": exhausted,
+    "too_many_jobs": lambda api, ports: rich(api, ports, 7),
+    "internal_error": broken,
+    "temporarily_unavailable": unavailable,
+}
+
+
+@pytest.mark.parametrize("code", PROVOKED)
+def test_every_code_comes_with_its_documented_status(code: str, api: Client, ports: ApiPorts) -> None:
+    answer = PROVOKED[code](api, ports)
+
+    assert (answer.json["code"], answer.status) == (code, STATUS_OF[code])
+    assert answer.json["type"] == f"urn:problem-type:revela:{code}"
+    assert answer.json["title"] == messages.TITLES[answer.status]["en"]
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.json["request_id"] == "JKJaXmPLvHcESHA="
+
+
+def test_no_code_is_left_that_nobody_can_meet() -> None:
+    assert set(PROVOKED) == set(messages.ERRORS)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "language"),
+    [
+        (None, "en"),
+        ("en-GB", "en"),
+        ("pt-BR", "pt-BR"),
+        ("pt", "pt-BR"),
+        ("pt-PT;q=0.4, en;q=0.9", "en"),
+        ("en;q=0.1, pt-BR;q=0.8", "pt-BR"),
+        ("de, fr", "en"),
+        ("*", "en"),
+        (";;;,q=", "en"),
+        ("pt;q=nonsense", "en"),
+    ],
+)
+def test_a_problem_speaks_the_language_asked_for(wanted: str | None, language: str, api: Client) -> None:
+    headers = {} if wanted is None else {"Accept-Language": wanted}
+
+    answer = api.post("/v1/generations", {"model": "flux-dev", "prompt": 1}, headers=headers)
+
+    said = {"en": ("Invalid request", "must be text"), "pt-BR": ("Requisição inválida", "deve ser um texto")}
+    assert (answer.json["title"], answer.json["invalid_params"][0]["reason"]) == said[language]
+    assert answer.headers["Content-Language"] == language
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/v1/generations", "GET, POST"),
+        ("PATCH", PATH, "DELETE, GET"),
+        ("GET", f"{PATH}/cancel", "POST"),
+        ("POST", "/v1/account", "GET"),
+        ("DELETE", "/v1/catalog", "GET"),
+        ("HEAD", "/v1/health", "GET"),
+    ],
+)
+def test_a_known_address_says_which_methods_it_takes(
+    method: str, path: str, allowed: str, api: Client
+) -> None:
+    answer = api.call(method, path)
+
+    assert (answer.status, answer.json["code"]) == (405, "method_not_allowed")
+    assert answer.headers["Allow"] == allowed
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/v1", "/v1/generations/", "/v2/generations", f"{PATH}/cancel/now", "/v1/generations/a/b", "/☃"],
+)
+def test_an_unknown_address_is_not_found(path: str, api: Client, ports: ApiPorts) -> None:
+    answer = api.get(path)
+
+    assert (answer.status, answer.json["code"]) == (404, "not_found")
+    assert ports.calls.names == []
+
+
+def test_trouble_that_passes_says_when_to_try_again(api: Client, ports: ApiPorts) -> None:
+    answer = unavailable(api, ports)
+
+    assert answer.headers["Retry-After"] == "2"
+    assert logged(ports)[-1]["errors"] == ["Transient: the table is away"]
+
+
+def test_a_fault_is_logged_with_its_place_but_without_what_it_quotes(api: Client, ports: ApiPorts) -> None:
+    class Row(BaseModel):
+        prompt: int
+
+    def choke(name: str) -> None:
+        if name == "FakeChanges.commit":
+            try:
+                Row.model_validate({"prompt": "PRIVATE-WORDS"})
+            except ValueError as error:
+                raise KeyError("PRIVATE-WORDS") from error
+
+    ports.calls.before = choke
+    answer = api.post(
+        "/v1/generations", GOOD, headers={"Authorization": "Bearer PRIVATE-TOKEN"}, user="ana@private"
+    )
+
+    line = logged(ports)[-1]
+    assert (answer.status, line["message"]) == (500, "internal_error")
+    assert line["errors"] == ["builtins.KeyError", "pydantic_core._pydantic_core.ValidationError"]
+    assert any(frame.endswith("choke") for frame in line["stack"])
+    assert "PRIVATE" not in ports.logged.getvalue() + answer.text
+
+
+def test_aws_errors_are_logged_with_their_code(api: Client, ports: ApiPorts) -> None:
+    message = "User: PRIVATE is not authorized"
+    denied = ClientError({"Error": {"Code": "AccessDeniedException", "Message": message}}, "GetItem")
+    ports.calls.before = raising(denied)
+    api.get(PATH)
+
+    assert logged(ports)[-1]["errors"] == ["botocore.exceptions.ClientError AccessDeniedException"]
+    assert "PRIVATE" not in ports.logged.getvalue()
+
+
+def test_logs_name_the_user_by_a_hash_and_never_what_was_asked(api: Client, ports: ApiPorts) -> None:
+    user = "ana@private.example"
+    accepted = api.post("/v1/generations", GOOD, user=user, headers={"Idempotency-Key": "SECRET-KEY"})
+    ports.calls.before = raising(Transient("away"))
+    api.get(accepted.headers["Location"], user=user)
+
+    lines = logged(ports)
+    told = ports.logged.getvalue()
+    assert len(lines[-1]["user"]) == 12
+    assert lines[-1]["generation_id"] == accepted.json["id"]
+    assert "PRIVATE-WORDS" not in told + repr(ports.telemetry.lines)
+    assert "private.example" not in told
+    assert "SECRET-KEY" not in told
+
+
+def test_a_refused_request_is_no_fault_of_ours_and_logs_nothing(api: Client, ports: ApiPorts) -> None:
+    succeeded(ports)
+    api.post("/v1/generations", "{")
+    api.post(f"{PATH}/cancel")
+
+    assert logged(ports) == []
+
+
+def logged(ports: ApiPorts) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in ports.logged.getvalue().splitlines()]
