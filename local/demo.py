@@ -77,7 +77,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m local.demo", description=__doc__)
     parser.add_argument("--output", type=Path, default=OUTPUT, help="where images go (default: demo-output)")
     asked = parser.parse_args(arguments)
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     began = time.monotonic()
     options = engine.Options(state_dir=engine.STATE_DIR / "demo")
     try:
@@ -104,7 +104,7 @@ def _show(console: Console, current: State, output: Path) -> None:
             f"[bold]1. An account[/] opened for {USER} on the plan "
             f"{opened['plan']['name']}: {opened['credits']['available']} credits."
         )
-        grant_credits(current, user_id=USER, plan="pro", credits=100, reference="demo")
+        grant_credits(current, user_id=USER, plan="pro", amount=100, reference="demo")
         before = _ask(api, "GET", "/v1/account")
         console.print(
             f"   An operator grants 100 and the plan {before['plan']['name']}: "
@@ -131,7 +131,7 @@ def _show(console: Console, current: State, output: Path) -> None:
 
         console.print("[bold]3. Images[/]")
         ended = _watch(console, api, accepted)
-        files = list(_save(api, ended, output))
+        files = list(_save(ended, output))
         sheet = _contact_sheet(files, output / "contact-sheet.png")
         console.print()
 
@@ -192,7 +192,7 @@ def _watch(console: Console, api: httpx.Client, accepted: list[dict[str, Any]]) 
     return [ended[generation["id"]] for generation in accepted]
 
 
-def _save(api: httpx.Client, ended: list[dict[str, Any]], output: Path) -> Iterator[Path]:
+def _save(ended: list[dict[str, Any]], output: Path) -> Iterator[Path]:
     """Download through the presigned URLs, as a browser would, and check what came."""
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir(parents=True)
