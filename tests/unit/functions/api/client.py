@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 import io
+import itertools
 import json
 import re
 import warnings
@@ -24,6 +25,7 @@ EVENTS = ROOT / "events" / "api"
 DOCUMENT: dict[str, Any] = json.loads((ROOT / "docs" / "openapi.json").read_text("utf-8"))
 ANA, BIA = "ana", "bia"
 UNSET = object()
+_numbers = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ class ApiPorts(FakePorts):
     def __post_init__(self) -> None:
         super().__post_init__()
         # Powertools shares handlers between loggers of one name.
-        self.logger = Logger(service=f"api-{id(self)}", level="DEBUG", location=None, stream=self.logged)
+        name = f"api-test-{next(_numbers)}"
+        self.logger = Logger(service=name, level="DEBUG", location=None, stream=self.logged)
 
 
 @dataclass(frozen=True)
