@@ -59,6 +59,10 @@ format: $(VENV)/.tests ## Format the code and mend what the linter can
 	$(VENV)/bin/ruff format
 	$(VENV)/bin/ruff check --fix
 
+.PHONY: docs
+docs: $(VENV)/.tests ## Write what the documentation takes from the code
+	PYTHONPATH=functions:layers/core $(PYTHON_BIN) docs/generate.py
+
 # ---------------------------------------------------------------- set up
 
 .PHONY: setup pins clean

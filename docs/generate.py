@@ -1,18 +1,19 @@
 """Write what the documentation takes from the code: OpenAPI document, state diagram, error codes.
 
-    python docs/generate.py           writes the files
-    python docs/generate.py --check   writes nothing, exits with 1 if a file is not what the code says
+python docs/generate.py           writes the files
+python docs/generate.py --check   writes nothing, exits with 1 if a file is not what the code says
 """
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections import defaultdict
 from pathlib import Path
 
 from api.openapi import document
-
+from revela import bootstrap
 from revela.domain import messages
 from revela.domain.generation import TERMINAL, TRANSITIONS, Event, State
 
@@ -52,7 +53,8 @@ def error_codes() -> str:
 def generated() -> dict[Path, str]:
     """Return each generated file's whole text."""
     return {
-        DOCS / "openapi.json": document(),
+        DOCS / "openapi.json": json.dumps(document(bootstrap.ports().catalog), indent=2, ensure_ascii=False)
+        + "\n",
         DOCS / "architecture.md": _filled(DOCS / "architecture.md", "states", state_diagram()),
         DOCS / "frontend.md": _filled(DOCS / "frontend.md", "codes", error_codes()),
     }
@@ -69,14 +71,13 @@ def _filled(path: Path, mark: str, text: str) -> str:
 
 
 def main() -> int:
-    stale = [
-        path for path, text in generated().items() if not path.exists() or path.read_text("utf-8") != text
-    ]
+    texts = generated()
+    stale = [path for path, text in texts.items() if not path.exists() or path.read_text("utf-8") != text]
     for path in stale:
         if "--check" in sys.argv:
-            print(f"{path.name} is not what the code says: run `make docs`", file=sys.stderr)
+            sys.stderr.write(f"{path.name} is not what the code says: run `make docs`\n")
         else:
-            path.write_text(generated()[path], "utf-8")
+            path.write_text(texts[path], "utf-8")
     return 1 if stale and "--check" in sys.argv else 0
 
 
