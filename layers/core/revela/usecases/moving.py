@@ -87,15 +87,28 @@ def contended(ports: Ports) -> Iterator[int]:
 
 def hand_over(user_id: str, *, ports: Ports) -> None:
     """Give free places to the jobs that have waited longest, one transaction each."""
+    while _hand_over_one(user_id, ports):
+        pass
+
+
+def send_starts(refs: list[Ref], *, ports: Ports) -> None:
+    """Tell the workers. A message is a hint: what cannot be sent is due soon, and sent then."""
+    try:
+        ports.commands.start_generations(refs)
+    except Transient as error:
+        ports.telemetry.warning("start_not_sent", count=len(refs), reason=str(error))
+
+
+def _hand_over_one(user_id: str, ports: Ports) -> bool:
     for _ in contended(ports):
         head = ports.generations.first_waiting(user_id)
         account = ports.accounts.get(user_id) if head else None
         if head is None or account is None:
-            return
+            return False
         now = ports.clock.now()
         after = accounts.hand_over(account, ports.catalog.plan(account.plan), now=now)
         if after is None:
-            return
+            return False
         row = ports.generations.get(head)
         if row is None or row.state is not State.WAITING:
             continue
@@ -112,14 +125,8 @@ def hand_over(user_id: str, *, ports: Ports) -> None:
         except Conflict:
             continue
         send_starts([head], ports=ports)
-
-
-def send_starts(refs: list[Ref], *, ports: Ports) -> None:
-    """Tell the workers. A message is a hint: what cannot be sent is due soon, and sent then."""
-    try:
-        ports.commands.start_generations(refs)
-    except Transient as error:
-        ports.telemetry.warning("start_not_sent", count=len(refs), reason=str(error))
+        return True
+    return False
 
 
 def _write(before: Generation, wanted: Move, ports: Ports) -> Generation:
