@@ -77,6 +77,11 @@ def _parser() -> argparse.ArgumentParser:
         "--event", type=Path, help="JSON file (default: an empty object; - reads standard input)"
     )
 
+    event = command(
+        "event", commands.event, "Print a sample of events/, signed anew, about a generation here."
+    )
+    event.add_argument("name", help="its path below events/, without .json")
+
     advance = command("advance", commands.advance, "Move the clock of the system and of the stand-in on.")
     advance.add_argument("seconds", type=int)
 

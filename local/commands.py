@@ -8,14 +8,19 @@ import json
 import os
 import sys
 import urllib.request
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from local import aws, engine, identity, state
+from local import aws, engine, identity, samples, state
 from local.state import State
 
 CONTROL_TIMEOUT_S = 60
+# Samples of this name are signed by somebody who does not know the secret, and stay so.
+FORGED = "forged"
+CORE = str(engine.ROOT / "layers" / "core")
 # The function whose settings `account` borrows: it may do all that a grant does.
 OPERATOR = "reconcile_jobs"
 
@@ -32,23 +37,31 @@ def token(asked: argparse.Namespace) -> int:
 
 
 def account(asked: argparse.Namespace) -> int:
-    """Grant through the use case that operators use, with the settings of a deployed function."""
-    current = state.read(asked.state_dir)
-    os.environ.update(_settings(current))
-    sys.path.insert(0, str(engine.ROOT / "layers" / "core"))
-    from revela import bootstrap
-    from revela.usecases.grant_credits import GrantCredits
-
-    granted = bootstrap.grant_credits()(
-        GrantCredits(
-            user_id=asked.name,
-            plan=asked.plan,
-            credits=asked.credits,
-            reference=asked.reference or f"operator#{uuid4()}",
-        )
+    granted = grant_credits(
+        state.read(asked.state_dir),
+        user_id=asked.name,
+        plan=asked.plan,
+        amount=asked.credits,
+        reference=asked.reference or f"operator#{uuid4()}",
     )
     print(granted.model_dump_json(indent=2, include={"user_id", "plan", "available", "held", "spent"}))
     return 0
+
+
+def grant_credits(current: State, *, user_id: str, plan: str, amount: int, reference: str) -> Any:
+    """Grant `amount` credits through the use case of operators, with a deployed function's settings."""
+    os.environ.update(_settings(current))
+    sys.path.insert(0, CORE)
+    from revela import bootstrap
+    from revela.domain.errors import InvalidRequest
+    from revela.usecases.grant_credits import GrantCredits
+
+    command = GrantCredits(user_id=user_id, plan=plan, credits=amount, reference=reference)
+    try:
+        return bootstrap.grant_credits()(command)
+    except InvalidRequest as error:
+        faults = (f"{fault.name}: {fault.code} {dict(fault.args)}" for fault in error.invalid_params)
+        raise Refused("; ".join(faults)) from error
 
 
 def invoke(asked: argparse.Namespace) -> int:
@@ -75,6 +88,25 @@ def logs(asked: argparse.Namespace) -> int:
     return 0
 
 
+def event(asked: argparse.Namespace) -> int:
+    """Print a sample about the newest generation of this engine."""
+    current = state.read(asked.state_dir)
+    file = engine.ROOT / "events" / f"{asked.name}.json"
+    if not file.exists():
+        there = sorted(
+            str(other.relative_to(engine.ROOT / "events").with_suffix(""))
+            for other in (engine.ROOT / "events").rglob("*.json")
+        )
+        raise Refused(f"no sample {asked.name}; there are: {', '.join(there)}")
+    now = datetime.now(UTC) + timedelta(seconds=current.clock_offset_s)
+    signing = _signing(current)
+    if signing and file.stem == FORGED:
+        signing = replace(signing, webhook_secret=f"whsec_{base64.b64encode(b'a guess').decode()}")
+    made = samples.fresh(json.loads(file.read_text()), _newest_job(current), signing, now)
+    print(json.dumps(made, indent=2, ensure_ascii=False))
+    return 0
+
+
 def advance(asked: argparse.Namespace) -> int:
     """Move both clocks: the stand-in's by its control, the functions' by their setting."""
     current = state.read(asked.state_dir)
@@ -91,6 +123,44 @@ def advance(asked: argparse.Namespace) -> int:
         lambdas.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
     state.write(asked.state_dir, moved)
     return 0
+
+
+def _newest_job(current: State) -> samples.Job:
+    rows = aws.client("dynamodb", current.aws_endpoint_url).get_paginator("scan")
+    generations = [
+        row
+        for page in rows.paginate(TableName=current.tables["generations"])
+        for row in page["Items"]
+        if row["id"]["S"].startswith("gen_")
+    ]
+    if not generations:
+        raise Refused("there is no generation yet that a sample could be about; request one first")
+    # The ids sort by time.
+    newest = max(generations, key=lambda row: str(row["id"]["S"]))
+    return samples.Job(
+        user_id=newest["user_id"]["S"],
+        id=newest["id"]["S"],
+        attempt=int(newest["attempt"]["N"]),
+        prediction_id=newest.get("prediction_id", {}).get("S"),
+    )
+
+
+def _signing(current: State) -> samples.Signing | None:
+    if current.webhook_secret is None:
+        return None
+    sys.path.insert(0, CORE)
+    from revela.adapters.url_token import url_token
+
+    secret = aws.client("secretsmanager", current.aws_endpoint_url).get_secret_value(
+        SecretId=current.secrets["WebhookSecret"]
+    )
+    key = json.loads(secret["SecretString"])["url_token_key"]
+    return samples.Signing(
+        current.webhook_secret,
+        lambda user_id, generation_id, attempt: url_token(
+            key, user_id=user_id, generation_id=generation_id, attempt=attempt
+        ),
+    )
 
 
 def _settings(current: State) -> dict[str, str]:
