@@ -209,7 +209,7 @@ class CatalogModel(BaseModel):
             params[name] = value
         if not invalid and params["num_outputs"] > max_outputs:
             invalid.append(InvalidParam("num_outputs", "plan_allows", {"maximum": max_outputs}))
-        if "quality" in given and params.get("format") == "png":
+        if "quality" in given and "quality" in self.parameters and params.get("format") == "png":
             invalid.append(InvalidParam("quality", "lossless_format"))
         size = self.sizes.pick(given)
         if isinstance(size, list):
