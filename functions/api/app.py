@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from typing import Any
 
 from aws_lambda_powertools.event_handler.api_gateway import APIGatewayHttpResolver, Response
@@ -13,6 +12,7 @@ from api.requests import language
 from api.routes import account, catalog, generations, service
 from revela import bootstrap
 from revela.domain.errors import Refused, Transient
+from revela.observability import fault, kinds_of
 
 RETRY_AFTER_S = 2
 
@@ -29,7 +29,7 @@ def refused(error: Refused) -> Response[str]:
 
 
 def temporarily_unavailable(error: Transient) -> Response[str]:
-    bootstrap.logger().warning("temporarily_unavailable", extra={"errors": _kinds(error)})
+    bootstrap.logger().warning("temporarily_unavailable", extra={"errors": kinds_of(error)})
     return _problem(503, "temporarily_unavailable", headers={"Retry-After": str(RETRY_AFTER_S)})
 
 
@@ -40,13 +40,7 @@ def no_such_route(_: NotFoundError) -> Response[str]:
 
 
 def internal_error(error: Exception) -> Response[str]:
-    # Messages of other people's exceptions may quote what they choked on, a prompt say: only the
-    # place and kind of the fault are logged.
-    frames = traceback.extract_tb(error.__traceback__)
-    bootstrap.logger().error(
-        "internal_error",
-        extra={"errors": _kinds(error), "stack": [f"{f.filename}:{f.lineno} {f.name}" for f in frames]},
-    )
+    bootstrap.logger().error("internal_error", extra=fault(error))
     return _problem(500, "internal_error")
 
 
@@ -61,24 +55,6 @@ def _methods_at(path: str) -> list[str]:
     # Powertools keeps its routes to itself and knows no 405.
     registered = (*app._static_routes, *app._dynamic_routes)
     return sorted({route.method for route in registered if route.rule.match(path)})
-
-
-def _kinds(error: BaseException | None) -> list[str]:
-    """Return what is safe to log of an error and its causes: their kinds, and the text of our own."""
-    kinds = []
-    while error is not None:
-        kind = type(error)
-        if kind.__module__.startswith("revela."):
-            kinds.append(f"{kind.__name__}: {error}")
-        else:
-            kinds.append(" ".join(filter(None, (f"{kind.__module__}.{kind.__qualname__}", _aws_code(error)))))
-        error = error.__cause__
-    return kinds
-
-
-def _aws_code(error: BaseException) -> str | None:
-    response = getattr(error, "response", None)
-    return response.get("Error", {}).get("Code") if isinstance(response, dict) else None
 
 
 app = APIGatewayHttpResolver()

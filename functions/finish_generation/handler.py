@@ -1,7 +1,7 @@
 """Finish generations that Replicate reported on: copy outputs to S3, settle credits.
 
 Trigger   SQS GenerationWebhookQueue, batches of 5, failures reported per message
-Changes   generation starting | processing -> saving -> succeeded | failed | canceled | queued; account, ledger
+Changes   generation starting | processing -> saving -> succeeded | failed | canceled | queued; credits
 Delivery  at least once, in any order; what the row already knows changes nothing
 """
 
@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from revela import bootstrap
 from revela.domain.prediction import Prediction
+from revela.observability import fault
 from revela.ports import FinishGeneration, Ref
 
 logger, metrics = bootstrap.logger(), bootstrap.metrics()
@@ -31,15 +32,18 @@ class Message(BaseModel):
 
 
 def handle_record(record: SQSRecord, lambda_context: LambdaContext) -> None:
-    message = Message.model_validate_json(record.body)
-    with logger.append_context_keys(generation_id=message.id, attempt=message.attempt):
-        command = FinishGeneration(Ref(message.user_id, message.id), message.attempt, message.prediction)
+    with logger.append_context_keys(message_id=record.message_id):
         try:
+            message = Message.model_validate_json(record.body)
+            logger.append_keys(generation_id=message.id, attempt=message.attempt)
+            command = FinishGeneration(Ref(message.user_id, message.id), message.attempt, message.prediction)
             bootstrap.finish_generation()(command, until=bootstrap.ends_at(lambda_context))
-        except Exception:
+        except Exception as error:
             # The batch processor answers for the record and says nothing of the cause.
-            logger.exception("finish_failed")
+            logger.error("finish_failed", extra=fault(error))
             raise
+        finally:
+            logger.remove_keys(["generation_id", "attempt"])
 
 
 @logger.inject_lambda_context(clear_state=True)

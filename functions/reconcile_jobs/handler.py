@@ -18,5 +18,5 @@ logger, metrics = bootstrap.logger(), bootstrap.metrics()
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
+def handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     return {"visited": bootstrap.reconcile_jobs()(until=bootstrap.ends_at(context))}

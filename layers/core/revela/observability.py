@@ -7,6 +7,7 @@ nothing but Powertools' two.
 from __future__ import annotations
 
 import hashlib
+import traceback
 import warnings
 
 from aws_lambda_powertools import Logger, Metrics
@@ -30,6 +31,28 @@ def make_metrics() -> Metrics:
 def user_hash(user_id: str) -> str:
     """Return what logs call a user: stable, short, and not the user's id."""
     return hashlib.sha256(user_id.encode()).hexdigest()[:12]
+
+
+def kinds_of(error: BaseException | None) -> list[str]:
+    """Return what may be logged of an error and its causes: their kinds, and the text of our own.
+
+    Messages of other people's exceptions may quote what they choked on, a prompt say.
+    """
+    kinds = []
+    while error is not None:
+        kind = type(error)
+        if kind.__module__.startswith("revela."):
+            kinds.append(f"{kind.__name__}: {error}")
+        else:
+            kinds.append(" ".join(filter(None, (f"{kind.__module__}.{kind.__qualname__}", _aws_code(error)))))
+        error = error.__cause__
+    return kinds
+
+
+def fault(error: BaseException) -> dict[str, list[str]]:
+    """Return the fields of a log line about an error that nobody expected: its kinds and its place."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return {"errors": kinds_of(error), "stack": [f"{f.filename}:{f.lineno} {f.name}" for f in frames]}
 
 
 class PowertoolsTelemetry:
@@ -57,3 +80,8 @@ def _safe(fields: dict[str, object]) -> dict[str, object]:
     if "user_id" in known:
         known["user"] = user_hash(str(known.pop("user_id")))
     return known
+
+
+def _aws_code(error: BaseException) -> str | None:
+    response = getattr(error, "response", None)
+    return response.get("Error", {}).get("Code") if isinstance(response, dict) else None
