@@ -1,12 +1,11 @@
 """The OpenAPI document, assembled from the operations, the schemas and the catalog.
 
-`python -m api.openapi` prints it as docs/openapi.json holds it.
+`make docs` writes it to docs/openapi.json.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
@@ -18,7 +17,7 @@ from api import examples, problems, rendering, responses, schemas
 from api.catalog_schema import narrowed
 from api.operations import OPERATIONS, STATUS_OF, Operation, Success
 from api.requests import BODY_MAX_BYTES, GENERATION_ID, IDEMPOTENCY_KEY
-from revela import __version__, bootstrap
+from revela import __version__
 from revela.domain import messages
 from revela.domain.catalog import Catalog
 from revela.domain.errors import InvalidParam
@@ -265,7 +264,3 @@ def _ref(schema: type[BaseModel]) -> Json:
 
 def _header_ref(name: str) -> Json:
     return {"$ref": f"#/components/headers/{name}"}
-
-
-if __name__ == "__main__":
-    sys.stdout.write(json.dumps(document(bootstrap.ports().catalog), indent=2, ensure_ascii=False) + "\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -116,14 +115,12 @@ def validated(schema: type[Parsed], values: Mapping[str, Any]) -> Parsed:
 
 
 def _raw_body(event: APIGatewayProxyEventV2) -> bytes:
+    """Raises TooLarge, and ValueError when the body is not encoded as it claims to be."""
     body = event.body or ""
     # Base64 is four characters for three bytes; refused before anything is decoded.
     if len(body) > BODY_MAX_BYTES * (4 / 3 if event.is_base64_encoded else 1) + 4:
         raise TooLarge("request_too_large", maximum=BODY_MAX_BYTES)
-    try:
-        raw = base64.b64decode(body, validate=True) if event.is_base64_encoded else body.encode()
-    except (binascii.Error, UnicodeEncodeError) as error:
-        raise Malformed("malformed_json") from error
+    raw = base64.b64decode(body, validate=True) if event.is_base64_encoded else body.encode()
     if len(raw) > BODY_MAX_BYTES:
         raise TooLarge("request_too_large", maximum=BODY_MAX_BYTES)
     return raw

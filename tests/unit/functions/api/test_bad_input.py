@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import json
 from typing import Any
 
 import pytest
@@ -50,12 +52,19 @@ def test_a_body_that_is_no_json_object_is_malformed(body: str | bytes, api: Clie
     assert nothing_happened(ports)
 
 
+def test_text_that_is_no_unicode_is_malformed(api: Client) -> None:
+    claimed = {"body": '{"model": "flux-dev", "prompt": "\ud800"}', "isBase64Encoded": False}
+
+    assert api.post("/v1/generations", GOOD, overrides=claimed).status == 400
+
+
 def test_a_missing_body_is_malformed(api: Client) -> None:
     assert api.post("/v1/generations").status == 400
 
 
-def test_a_body_that_is_not_the_base64_it_claims_to_be_is_malformed(api: Client) -> None:
-    claimed = {"body": "%%%not-base64%%%", "isBase64Encoded": True}
+@pytest.mark.parametrize("noise", ["%", " ", "\n", "é"])
+def test_a_body_that_is_not_the_base64_it_claims_to_be_is_malformed(noise: str, api: Client) -> None:
+    claimed = {"body": noise + base64.b64encode(json.dumps(GOOD).encode()).decode(), "isBase64Encoded": True}
     answer = api.post("/v1/generations", GOOD, overrides=claimed)
 
     assert (answer.status, answer.json["code"]) == (400, "malformed_json")
