@@ -150,6 +150,7 @@ def test_only_json_is_taken(content_type: str, status: int, api: Client) -> None
         ({"model": "sdxl", "width": 1001}, {"width": "out_of_range_step"}),
         ({"model": "sdxl", "width": 504}, {"width": "out_of_range_step"}),
         ({"model": "sdxl", "height": 1544}, {"height": "out_of_range_step"}),
+        ({"model": "sdxl", "quality": 80}, {"quality": "not_taken"}),
         ({"model": "flux-schnell", "guidance_scale": 3}, {"guidance_scale": "not_taken"}),
         ({"steps": 20}, {"steps": "unknown_field"}),
         ({"webhook": "https://evil.example"}, {"webhook": "unknown_field"}),
