@@ -20,6 +20,7 @@ from local.state import AlreadyRunning, NotRunning, State
 
 START_TIMEOUT_S = 180
 STOP_TIMEOUT_S = 30
+EXIT_TIMEOUT_S = 2
 POLL_INTERVAL_S = 0.1
 WATCH_INTERVAL_S = 1
 READY_USERS = ("alice", "bob")
@@ -31,7 +32,7 @@ def up(asked: argparse.Namespace) -> int:
     if asked.detach:
         console.print(_summary(_run_detached(asked.state_dir.resolve()), asked.state_dir))
         return 0
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     options = engine.Options(
         state_dir=asked.state_dir,
@@ -59,6 +60,9 @@ def down(asked: argparse.Namespace) -> int:
         return False
 
     _wait(gone, STOP_TIMEOUT_S, f"process {current.pid} does not end")
+    # It has let go of everything; what is left is its own exit, which a careless parent may never collect.
+    with suppress(ServerFailed):
+        _wait(lambda: not _exists(current.pid), EXIT_TIMEOUT_S, "not collected")
     return 0
 
 
@@ -101,6 +105,14 @@ def _wait(condition: Callable[[], bool], timeout_s: float, complaint: str) -> No
         if time.monotonic() > give_up_at:
             raise ServerFailed(complaint)
         time.sleep(POLL_INTERVAL_S)
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _interrupt(_number: int, _frame: object) -> None:

@@ -1,0 +1,79 @@
+"""One running system for all tests of this folder."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from local import identity, state
+from local.state import State
+from tests.e2e.command_line import local
+from tests.e2e.stand_in import StandIn
+from tests.e2e.users import User
+
+NewUser = Callable[..., User]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Processes that share the tests among them would each start a system of their own.
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("e2e"))
+
+
+@pytest.fixture(scope="session")
+def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    directory = tmp_path_factory.mktemp("engine")
+    local("up", "--detach", state_dir=directory)
+    yield directory
+    local("down", state_dir=directory)
+
+
+@pytest.fixture(scope="session")
+def engine_state(state_dir: Path) -> State:
+    return state.read(state_dir)
+
+
+@pytest.fixture(scope="session")
+def _stand_in(engine_state: State) -> Iterator[StandIn]:
+    handles = StandIn(engine_state)
+    yield handles
+    handles.close()
+
+
+@pytest.fixture
+def stand_in(_stand_in: StandIn) -> Iterator[StandIn]:
+    """The stand-in, well-behaved again afterwards."""
+    yield _stand_in
+    _stand_in.end_orders()
+
+
+@pytest.fixture(scope="session")
+def numbers() -> Iterator[int]:
+    return itertools.count(1)
+
+
+@pytest.fixture
+def new_user(state_dir: Path, engine_state: State, numbers: Iterator[int]) -> Iterator[NewUser]:
+    """Make users, on the free plan unless said otherwise: `new_user("pro", credits=500)`."""
+    with ExitStack() as opened:
+
+        def make(plan: str | None = None, *, credits: int = 0) -> User:  # noqa: A002  # as the command has it
+            name = f"user-{next(numbers)}@example.com"
+            if plan is not None:
+                local("account", name, "--plan", plan, "--credits", str(credits), state_dir=state_dir)
+            token = identity.sign_token(state_dir, engine_state.issuer_url, name)
+            return opened.enter_context(User(engine_state, name, token))
+
+        yield make
+
+
+@pytest.fixture
+def user(new_user: NewUser) -> User:
+    """A new user of the developer plan: a thousand credits, no limit that a test would meet."""
+    return new_user("developer", credits=1000)

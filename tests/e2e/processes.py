@@ -1,0 +1,69 @@
+"""What runs and listens on this machine, read from /proc."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+PROC = Path("/proc")
+LISTENING = "0A"
+LOOPBACK = "0100007F"
+PATIENCE_S = 20
+INTERVAL_S = 0.05
+
+
+def family(pid: int) -> set[int]:
+    """Return a process and all that descend from it."""
+    parents = dict(_parents())
+    found = {pid}
+    while grown := {child for child, parent in parents.items() if parent in found} - found:
+        found |= grown
+    return found
+
+
+def alive(pids: set[int]) -> set[int]:
+    return pids & {pid for pid, _ in _parents()}
+
+
+def listening_addresses(pids: set[int]) -> set[tuple[str, int]]:
+    """Return address, as hexadecimal as the kernel prints it, and port of every socket that accepts."""
+    sockets = {socket for pid in pids for socket in _sockets(pid)}
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in (PROC / "net" / table).read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == LISTENING and fields[9] in sockets:
+                address, _, port = fields[1].rpartition(":")
+                found.add((address, int(port, 16)))
+    return found
+
+
+def eventually(condition: Callable[[], bool]) -> bool:
+    give_up_at = time.monotonic() + PATIENCE_S
+    while not condition():
+        if time.monotonic() > give_up_at:
+            return False
+        time.sleep(INTERVAL_S)
+    return True
+
+
+def _parents() -> Iterator[tuple[int, int]]:
+    """Yield each process with its parent, but for zombies: they hold nothing any more."""
+    for entry in PROC.iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):
+                state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+                if state != "Z":
+                    yield int(entry.name), int(parent)
+
+
+def _sockets(pid: int) -> Iterator[str]:
+    with suppress(OSError):
+        for descriptor in (PROC / str(pid) / "fd").iterdir():
+            with suppress(OSError):
+                target = os.readlink(descriptor)
+                if target.startswith("socket:["):
+                    yield target.removeprefix("socket:[").removesuffix("]")
