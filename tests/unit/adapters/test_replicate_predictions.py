@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from revela.adapters.replicate.lenient import error_text
 from revela.adapters.replicate.pages import PAGES_MAX
 from revela.adapters.replicate.provider import ReplicateProvider
 from revela.domain.errors import ProviderNotFound, ProviderRejected, ProviderTransient
@@ -126,6 +127,14 @@ def test_odd_fields_are_read_for_what_they_can_mean(
     assert getattr(read(replicate, **{field: value}), attribute) == expected
 
 
+def test_an_error_too_deep_to_be_written_down_is_still_an_error() -> None:
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+
+    assert error_text(deep) == "unreadable"
+
+
 @pytest.mark.parametrize(
     "unreadable", [None, [], "text", {}, {"id": PREDICTION_ID}, {"id": "", "status": "x"}]
 )
@@ -227,6 +236,7 @@ def test_a_row_that_is_no_prediction_is_told_and_left_out(replicate: Replicate) 
         "https://[broken/",
         "https://api.replicate.com:99999999/",
         "https://xn--replicate-d1a.com/v1/predictions",
+        "https://api.replicate.com/v1/\x00",
         "file:///etc/passwd",
     ],
 )

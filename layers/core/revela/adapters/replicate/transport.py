@@ -75,9 +75,8 @@ class BoundedTransport(httpx.BaseTransport):
                     extensions=request.extensions,
                 )
             )
-        assert isinstance(answer.stream, Iterable)
         return httpx.Response(
-            answer.status, headers=answer.headers, stream=_Body(answer.stream), extensions=answer.extensions
+            answer.status, headers=answer.headers, stream=_Body(answer), extensions=answer.extensions
         )
 
     def close(self) -> None:
@@ -152,17 +151,15 @@ def _bounded(timeout_s: float | None, monotonic: Monotonic, error: type[Exceptio
 
 
 class _Body(httpx.SyncByteStream):
-    def __init__(self, parts: Iterable[bytes]) -> None:
-        self._parts = parts
+    def __init__(self, answer: httpcore.Response) -> None:
+        self._answer = answer
 
     def __iter__(self) -> Iterator[bytes]:
         with _httpx_errors():
-            yield from self._parts
+            yield from self._answer.iter_stream()
 
     def close(self) -> None:
-        close = getattr(self._parts, "close", None)
-        if close is not None:
-            close()
+        self._answer.close()
 
 
 _HTTPX_ERRORS: dict[type[Exception], type[httpx.TransportError]] = {
