@@ -36,4 +36,4 @@ def json_text(
 
 
 def without_body(status: int, headers: Mapping[str, str] | None = None) -> Response[str]:
-    return Response(status, headers=headers)
+    return Response(status, body="", headers=headers)
