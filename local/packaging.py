@@ -52,7 +52,7 @@ def _functions_archive(root: Path, cache: Path) -> Path:
     sources = [root / FUNCTIONS]
     archive = cache / f"functions-{_fingerprint(root, sources, salt='')}.zip"
     if not archive.exists():
-        _zip(root / FUNCTIONS, archive)
+        _zip(root / FUNCTIONS, _files(root / FUNCTIONS), archive)
         _forget_older(archive)
     return archive
 
@@ -63,7 +63,8 @@ def _layer_archive(name: str, root: Path, cache: Path, python: Path) -> Path:
     if not archive.exists():
         with TemporaryDirectory(dir=cache) as artifacts:
             _make(name, root, python, Path(artifacts))
-            _zip(Path(artifacts), archive)
+            # Bytecode included: it was compiled for the very Python that will run it.
+            _zip(Path(artifacts), Path(artifacts).rglob("*"), archive)
         _forget_older(archive)
     return archive
 
@@ -111,11 +112,11 @@ def _files(source: Path) -> Iterator[Path]:
             yield file
 
 
-def _zip(folder: Path, archive: Path) -> None:
+def _zip(folder: Path, files: Iterable[Path], archive: Path) -> None:
     """Pack without compressing: the archive never leaves this machine, and every cold start unpacks it."""
     draft = archive.with_suffix(".draft")
     with zipfile.ZipFile(draft, "w", zipfile.ZIP_STORED) as packed:
-        for file in sorted(folder.rglob("*")):
+        for file in sorted(files):
             if file.is_file():
                 packed.write(file, file.relative_to(folder))
     draft.replace(archive)
