@@ -1,0 +1,51 @@
+"""The Replicate stand-in's handles: what it counted, and how it is to misbehave."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from local.state import State
+
+NO_ORDERS = {
+    "lose_webhooks": 0,
+    "double_webhooks": 0,
+    "fail_predictions": {"count": 0, "error": None},
+    "slow_predictions": {"count": 0, "queue_s": 0, "predict_s": 0},
+    "throttle": {"count": 0},
+}
+
+
+class StandIn:
+    def __init__(self, current: State) -> None:
+        self.origin = current.replicate_url.removesuffix("/v1")
+        self._http = httpx.Client(
+            base_url=self.origin,
+            headers={"Authorization": f"Bearer {current.replicate_token}"},
+            timeout=60,
+            trust_env=False,
+        )
+
+    def close(self) -> None:
+        self._http.close()
+
+    def order(self, **orders: Any) -> None:
+        self._http.post("/_control", json=orders).raise_for_status()
+
+    def end_orders(self) -> None:
+        self.order(**NO_ORDERS)
+
+    def counters(self) -> dict[str, Any]:
+        counters: dict[str, Any] = self._http.get("/_control").raise_for_status().json()["counters"]
+        return counters
+
+    def predictions(self, prompt: str) -> list[dict[str, Any]]:
+        """Return the predictions that were created with this prompt, newest first."""
+        found: list[dict[str, Any]] = []
+        url: str | None = "/v1/predictions"
+        while url:
+            page = self._http.get(url).raise_for_status().json()
+            found += [p for p in page["results"] if p["input"].get("prompt") == prompt]
+            url = page["next"]
+        return found
