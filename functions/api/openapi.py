@@ -60,6 +60,15 @@ HEADERS: dict[str, Json] = {
         "description": "Present when this is the first answer given again.",
         "schema": {"type": "string", "const": "true"},
     },
+    "RateLimit-Limit": {"description": "Images per day on the plan.", "schema": {"type": "integer"}},
+    "RateLimit-Remaining": {
+        "description": "Images left today; absent from a replayed answer.",
+        "schema": {"type": "integer"},
+    },
+    "RateLimit-Reset": {
+        "description": "Seconds until the day ends, at midnight UTC.",
+        "schema": {"type": "integer"},
+    },
     "ETag": {"description": "For If-None-Match.", "schema": {"type": "string"}},
     "Content-Language": {
         "description": "Language of the texts.",

@@ -29,6 +29,7 @@ STATUS_OF: dict[str, int] = {
 }
 ANYWHERE = ("internal_error", "temporarily_unavailable")
 SIGNED_IN = ("unauthorized", *ANYWHERE)
+RATE_LIMIT = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ OPERATIONS: tuple[Operation, ...] = (
                 202,
                 "Accepted: `queued`, or `waiting` while the plan's places are taken.",
                 schemas.Generation,
-                ("Location", "Retry-After", "Idempotency-Replayed", "Content-Language"),
+                ("Location", "Retry-After", "Idempotency-Replayed", *RATE_LIMIT, "Content-Language"),
                 examples.QUEUED,
             ),
         ),
@@ -168,7 +169,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "Look at your account",
         "Plan, credits, and what is under way. The first call of a new user, whichever it is, opens the "
         "account on the free plan.",
-        (Success(200, "The account.", schemas.Account, ("Content-Language",), examples.ACCOUNT),),
+        (Success(200, "The account.", schemas.Account, (*RATE_LIMIT, "Content-Language"), examples.ACCOUNT),),
         SIGNED_IN,
     ),
     Operation(

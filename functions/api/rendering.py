@@ -100,7 +100,7 @@ def whole_catalog(offered: catalog.Catalog, language: messages.Language) -> sche
     return schemas.Catalog(
         price_version=offered.price_version,
         models=[_catalog_model(model, language) for model in offered.models],
-        plans=[plan(p, language) for p in offered.plans],
+        plans=[plan(p, language) for p in offered.plans if p.public],
     )
 
 

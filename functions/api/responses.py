@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from aws_lambda_powertools.event_handler.api_gateway import Response
 
 from api.schemas import Wire
+from revela.usecases.show_account import AccountView
 
 CONTENT_TYPE = "application/json"
 # A user's own data: kept by the client at most, and asked about (ETag) before each use.
@@ -33,6 +34,16 @@ def json_text(
         body=text,
         headers={"Cache-Control": cache_control, **(headers or {})},
     )
+
+
+def rate_limit(view: AccountView) -> dict[str, str]:
+    """Tell how many images the plan allows per day, how many are left, and in how many seconds it ends."""
+    limit = view.plan.images_per_day
+    return {
+        "RateLimit-Limit": str(limit),
+        "RateLimit-Remaining": str(max(0, limit - view.images_today)),
+        "RateLimit-Reset": str(view.day_ends_in_s),
+    }
 
 
 def without_body(status: int, headers: Mapping[str, str] | None = None) -> Response[str]:

@@ -6,7 +6,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Response
 
 from api import rendering, schemas
 from api.requests import language, query, signed_in_user
-from api.responses import answer
+from api.responses import answer, rate_limit
 from api.routing import Router
 from revela import bootstrap
 from revela.usecases.list_ledger import ListLedger
@@ -20,7 +20,11 @@ def show() -> Response[str]:
     view = bootstrap.show_account()(signed_in_user(event))
     return answer(
         rendering.account(view, language(event)),
-        headers={"Content-Language": language(event), "Vary": "Accept-Language"},
+        headers={
+            "Content-Language": language(event),
+            "Vary": "Accept-Language",
+            **rate_limit(view),
+        },
     )
 
 

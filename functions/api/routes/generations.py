@@ -15,7 +15,7 @@ from api.requests import (
     signed_in_user,
     validated,
 )
-from api.responses import PRIVATE, answer, without_body
+from api.responses import PRIVATE, answer, rate_limit, without_body
 from api.routing import Router
 from revela import bootstrap
 from revela.domain.generation import Generation, State
@@ -37,6 +37,8 @@ def create() -> Response[str]:
     headers = {"Location": f"/v1/generations/{accepted.generation.id}"}
     if accepted.replayed:
         headers["Idempotency-Replayed"] = "true"
+    if accepted.account is not None:
+        headers |= rate_limit(accepted.account)
     return _one(accepted.generation, status=202, headers=headers)
 
 

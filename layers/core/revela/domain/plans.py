@@ -6,12 +6,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Plan(BaseModel):
-    """`monthly` credits lapse when the month after the grant ends; once-only ones never do."""
+    """`monthly` credits lapse when the month after the grant ends; once-only ones never do.
+
+    A plan that is not `public` is given by operators and not offered in the catalog.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str
     name: dict[str, str]
+    public: bool = True
     credits: int = Field(ge=0)
     monthly: bool
     jobs_at_once: int = Field(ge=1)

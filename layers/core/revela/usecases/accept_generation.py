@@ -16,8 +16,10 @@ from revela.domain.errors import Conflict, InvalidParam, InvalidRequest, NotNow
 from revela.domain.generation import Generation, State
 from revela.domain.policy import DISPATCH_DUE, IDEMPOTENCY_KEPT, WAITING_DUE
 from revela.ports import Ports, Ref
+from revela.usecases import show_account
 from revela.usecases.moving import contended, send_starts
 from revela.usecases.open_account import open_account
+from revela.usecases.show_account import AccountView
 
 ROUTE = "generations"
 
@@ -33,10 +35,14 @@ class AcceptGeneration:
 
 @dataclass(frozen=True)
 class Accepted:
-    """`replayed`: the key was known; `generation` is as it was first accepted."""
+    """`generation` as it was first accepted; `account` None: the key was known, and nothing is held anew."""
 
     generation: Generation
-    replayed: bool
+    account: AccountView | None
+
+    @property
+    def replayed(self) -> bool:
+        return self.account is None
 
 
 def accept_generation(command: AcceptGeneration, *, ports: Ports) -> Accepted:
@@ -71,6 +77,7 @@ def accept_generation(command: AcceptGeneration, *, ports: Ports) -> Accepted:
         except Conflict:
             continue
         assert change.generation is not None
+        assert change.account is not None
         generation = change.generation.after
         ports.telemetry.count("GenerationsAccepted")
         ports.telemetry.info(
@@ -82,7 +89,7 @@ def accept_generation(command: AcceptGeneration, *, ports: Ports) -> Accepted:
         )
         if generation.state is State.QUEUED:
             send_starts([Ref(generation.user_id, generation.id)], ports=ports)
-        return Accepted(generation, replayed=False)
+        return Accepted(generation, show_account.view(change.account.after, ports=ports))
     raise NotNow("write_conflict")
 
 
@@ -138,7 +145,7 @@ def _replay(command: AcceptGeneration, ports: Ports) -> Accepted | None:
         return None
     if known.request_hash != _request_hash(command.requested):
         raise InvalidRequest("idempotency_key_reused")
-    return Accepted(known.accepted, replayed=True)
+    return Accepted(known.accepted, account=None)
 
 
 def _key_id(key: str) -> str:

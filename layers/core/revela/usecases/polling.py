@@ -58,9 +58,7 @@ def poll_predictions(rows: Sequence[Generation], *, ports: Ports, until: datetim
             ports.telemetry.warning("finish_not_sent", count=len(reports), reason=str(error))
 
 
-def _poll(
-    row: Generation, listing: _Listing, ports: Ports, until: datetime
-) -> FinishGeneration | None:
+def _poll(row: Generation, listing: _Listing, ports: Ports, until: datetime) -> FinishGeneration | None:
     """Return what `finish_generation` is to hear of this row, if anything."""
     if row.prediction_id is None:
         adopted = _find_lost(row, listing, ports)
@@ -85,9 +83,7 @@ def _poll(
     return FinishGeneration(Ref(row.user_id, row.id), row.attempt, prediction)
 
 
-def _find_lost(
-    row: Generation, listing: _Listing, ports: Ports
-) -> tuple[Generation, Prediction] | None:
+def _find_lost(row: Generation, listing: _Listing, ports: Ports) -> tuple[Generation, Prediction] | None:
     """Adopt the prediction of a create whose answer was lost; give the create up if there is none.
 
     Another job may have sent the very same input: what is bound to it cannot be adopted.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -20,6 +21,7 @@ class AccountView:
     plan: Plan
     images_today: int
     day_ends_at: datetime
+    day_ends_in_s: int
 
 
 def show_account(user_id: str, *, ports: Ports) -> AccountView:
@@ -27,12 +29,17 @@ def show_account(user_id: str, *, ports: Ports) -> AccountView:
 
     Lapsed grants are left out already, though the next hold is what writes them off.
     """
+    account = open_account(user_id, ports=ports)
+    return view(accounts.expire(account, now=ports.clock.now()).account, ports=ports)
+
+
+def view(account: Account, *, ports: Ports) -> AccountView:
     now = ports.clock.now()
-    account = accounts.expire(open_account(user_id, ports=ports), now=now).account
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    day_ends_at = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
     return AccountView(
         account=account,
         plan=ports.catalog.plan(account.plan),
         images_today=account.images_today if account.day == now.date() else 0,
-        day_ends_at=midnight + timedelta(days=1),
+        day_ends_at=day_ends_at,
+        day_ends_in_s=math.ceil((day_ends_at - now).total_seconds()),
     )

@@ -62,8 +62,19 @@ def test_a_repeated_key_gets_the_first_answer_byte_for_byte(api: Client, ports: 
 
     assert cancel.json["status"] == "canceled"
     assert (again.status, again.text) == (first.status, first.text)
-    assert again.headers == {**first.headers, "Idempotency-Replayed": "true"}
+    # A replay holds nothing, and tells of no limit.
+    kept = {name: value for name, value in first.headers.items() if not name.startswith("RateLimit-")}
+    assert again.headers == {**kept, "Idempotency-Replayed": "true"}
     assert len(ports.store.generations) == 1
+
+
+def test_an_answer_tells_how_many_images_the_day_has_left(api: Client) -> None:
+    before = api.get("/v1/account").headers
+    headers = api.post("/v1/generations", REQUEST).headers
+
+    assert headers["RateLimit-Limit"] == before["RateLimit-Limit"] == "10"
+    assert (before["RateLimit-Remaining"], headers["RateLimit-Remaining"]) == ("10", "8")
+    assert 0 < int(headers["RateLimit-Reset"]) <= 24 * 60 * 60
 
 
 def test_the_order_of_fields_does_not_make_another_request(api: Client) -> None:
