@@ -141,12 +141,13 @@ def test_what_was_heard_is_told_without_anything_of_a_person() -> None:
     assert door.telemetry.counts == {"WebhookReceived": 1, "WebhookLag": 1}
     assert door.telemetry.values["WebhookLag"] == [3_000.0]
     (line,) = door.telemetry.lines
-    assert line.fields == {
+    told = {
         "generation_id": GENERATION,
         "attempt": 2,
         "prediction_id": "gm3qorzdhgbfurvjtvhg6dckhu",
         "status": "succeeded",
     }
+    assert line == ("debug", "webhook_received", told)
 
 
 def test_a_replay_is_heard_again_for_the_row_knows_what_is_new() -> None:

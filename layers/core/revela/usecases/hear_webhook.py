@@ -152,7 +152,7 @@ def _rejected(verdict: Verdict, reason: str, ports: DoorPorts) -> Verdict:
 
 
 def _tell(job: _Job, prediction: Mapping[str, Any], now: datetime, ports: DoorPorts) -> None:
-    ports.telemetry.info(
+    ports.telemetry.debug(
         "webhook_received",
         generation_id=job.generation_id,
         attempt=job.attempt,
