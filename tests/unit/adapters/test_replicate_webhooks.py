@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from revela.adapters.replicate.webhooks import reduced_prediction
+from revela.adapters.replicate.webhooks import URL_MAX_CHARS, reduced_prediction
 from revela.domain.prediction import Prediction
 
 QUEUE_MESSAGE_MAX_BYTES = 256 * 1024
@@ -40,6 +40,7 @@ def test_what_decides_is_kept() -> None:
         metrics={"predict_time": 2.5},
         created_at="2026-03-02T12:00:00.123456789Z",
         completed_at="2026-03-02T09:00:04-03:00",
+        data_removed=True,
     )
 
     assert kept is not None
@@ -47,6 +48,7 @@ def test_what_decides_is_kept() -> None:
     assert kept["predict_time_s"] == 2.5
     assert kept["created_at"] == "2026-03-02T12:00:00.123456+00:00"
     assert kept["completed_at"] == "2026-03-02T12:00:04+00:00"
+    assert kept["data_removed"] is True
 
 
 @pytest.mark.parametrize(
@@ -88,10 +90,11 @@ def test_the_longest_report_fits_into_a_message() -> None:
 
 
 def test_what_can_be_no_url_is_left_out() -> None:
-    kept = reduced(output=["https://a.test/" + "x" * 3_000, "https://ü.test/", "https://a.test/1", None])
+    longest = "https://a.test/".ljust(URL_MAX_CHARS, "x")
+    kept = reduced(output=[longest, longest + "x", "https://ü.test/", "https://a.test/1", None])
 
     assert kept is not None
-    assert kept["output"] == ["https://a.test/1"]
+    assert kept["output"] == [longest, "https://a.test/1"]
 
 
 json_values = st.recursive(
