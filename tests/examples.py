@@ -8,6 +8,7 @@ from typing import Any
 from revela.domain.account import Account, Portion, new_grant
 from revela.domain.generation import Generation, State
 from revela.domain.ledger import EntryKind, LedgerEntry
+from revela.domain.plans import Plan
 from tests.fakes.clock import START
 
 
@@ -65,3 +66,18 @@ def an_entry(number: int = 1, **changes: Any) -> LedgerEntry:
         "created_at": START,
     }
     return LedgerEntry(**values | changes)
+
+
+def a_plan(id_: str = "small", **changes: Any) -> Plan:
+    """Return a plan of two jobs at once, three waiting, 40 images a day, and 20 credits that stay."""
+    values: dict[str, Any] = {
+        "id": id_,
+        "name": {"en": "Small", "pt-BR": "Pequeno"},
+        "credits": 20,
+        "monthly": False,
+        "jobs_at_once": 2,
+        "jobs_waiting": 3,
+        "images_per_request": 4,
+        "images_per_day": 40,
+    }
+    return Plan(**values | changes)

@@ -155,6 +155,34 @@ def test_keys_left_unread_are_asked_for_again(on: Aws) -> None:
         on.generations.get_many([Ref("ana", "gen_01")])
 
 
+def test_slots_that_others_always_take_first_are_a_conflict(on: Aws) -> None:
+    on.wire.break_next("UpdateItem", *[refused("ConditionalCheckFailedException")] * 100)
+
+    with pytest.raises(Conflict) as conflict:
+        on.pace.reserve_creates(1, now=START)
+
+    assert conflict.value.failed == {"contention"}
+
+
+def test_a_page_ends_short_rather_than_read_a_whole_history(on: Aws) -> None:
+    """A filter that drops nearly everything costs a bounded number of reads; the cursor leads on."""
+    on.changes.commit(NEW_ROW)
+    nothing: dict[str, Any] = {
+        "Items": [],
+        "Count": 0,
+        "ScannedCount": 100,
+        "LastEvaluatedKey": {"user_id": {"S": "ana"}, "id": {"S": "gen_05"}},
+    }
+    on.wire.break_next("Query", *[lambda _: nothing] * 10)
+
+    page = on.generations.page("ana", limit=3, cursor=None, state=State.QUEUED, model=None)
+
+    assert (list(page.items), on.wire.operations().count("Query")) == ([], 10)
+    following = on.generations.page("ana", limit=3, cursor=page.cursor, state=State.QUEUED, model=None)
+    assert [row.id for row in following.items] == ["gen_01"]
+    assert following.cursor is None
+
+
 # Outages, and faults of ours
 
 
@@ -199,6 +227,12 @@ def test_a_fault_of_ours_is_not_hidden(on: Aws) -> None:
         on.accounts.get("ana")
     with pytest.raises(PynamoDBException):
         on.changes.commit(NEW_ACCOUNT)
+    on.wire.break_next("DeleteItem", refused("ValidationException"))
+    with pytest.raises(PynamoDBException, match="Validation"):
+        on.generations.remove(a_generation())
+    on.wire.break_next("UpdateItem", refused("ResourceNotFoundException"))
+    with pytest.raises(PynamoDBException, match="ResourceNotFound"):
+        on.pace.reserve_creates(1, now=START)
 
 
 # What calls cost

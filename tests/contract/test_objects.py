@@ -4,18 +4,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 import boto3
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import EndpointConnectionError, NoCredentialsError
 
+from revela.adapters import s3
 from revela.adapters.s3 import S3Objects
 from revela.domain.errors import Transient
 from revela.ports import Objects
 from tests.contract.aws import REGION, aws
-from tests.contract.wire import Wire, raising, refused, wire
+from tests.contract.wire import Send, Wire, raising, refused, wire
 from tests.fakes import FakeClock, FakeObjects
 
 WINDOW = datetime(2026, 3, 2, 12, 5, tzinfo=UTC)
@@ -174,11 +176,23 @@ def between() -> Iterator[Wire]:
 
 
 def test_more_than_a_page_is_deleted(on_aws: Ports, between: Wire) -> None:
-    put(on_aws, *(f"a/{n:04}" for n in range(1001)))
+    put(on_aws, *(f"a/{n}" for n in range(5)))
 
-    assert on_aws.objects.delete_prefix("a/") == 1001
+    def of_two(send: Send) -> Any:
+        between.calls[-1][1]["MaxKeys"] = 2
+        return send()
+
+    between.break_next("ListObjectsV2", of_two, of_two, of_two)
+
+    assert on_aws.objects.delete_prefix("a/") == 5
+    assert between.operations().count("DeleteObjects") == 3
     assert on_aws.bucket.keys() == set()
-    assert between.operations().count("DeleteObjects") == 2
+
+
+def test_a_thousand_names_go_into_one_call_and_no_more(on_aws: Ports, between: Wire) -> None:
+    on_aws.objects.delete([f"a/{n}" for n in range(1001)])
+
+    assert [len(call["Delete"]["Objects"]) for _, call in between.calls] == [1000, 1]
 
 
 def test_an_object_that_was_not_deleted_is_no_success(on_aws: Ports, between: Wire) -> None:
@@ -226,3 +240,11 @@ def test_a_url_goes_to_the_buckets_own_host_or_to_the_endpoint_that_was_set(
     urls, _ = objects.presign(["a/1"])
 
     assert urls["a/1"].startswith(f"{base}a/1?X-Amz-Algorithm=AWS4-HMAC-SHA256&")
+
+
+def test_a_process_without_credentials_signs_nothing(on_aws: Ports, monkeypatch: pytest.MonkeyPatch) -> None:
+    s3._credentials.cache_clear()
+    monkeypatch.setattr(s3, "get_session", lambda: SimpleNamespace(get_credentials=lambda: None))
+
+    with pytest.raises(NoCredentialsError):
+        on_aws.objects.presign(["a/1"])

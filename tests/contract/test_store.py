@@ -1,17 +1,14 @@
-"""The same cases over the dictionaries that use cases are tested on and over DynamoDB's adapter."""
+"""Rows and changes: the same cases over the fake store and over DynamoDB."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from revela.adapters.dynamodb.accounts import DynamoAccounts
-from revela.adapters.dynamodb.changes import DynamoChanges
-from revela.adapters.dynamodb.generations import DynamoGenerations
 from revela.domain.account import Portion
 from revela.domain.change import (
     AccountWrite,
@@ -21,53 +18,24 @@ from revela.domain.change import (
     IdempotencyKey,
     PredictionClaim,
 )
-from revela.domain.errors import Conflict, InvalidRequest
+from revela.domain.errors import Conflict
 from revela.domain.generation import Failure, Generation, Output, State
 from revela.domain.ledger import EntryKind
-from revela.domain.policy import DUE_SHARDS
-from revela.ports import Accounts, Changes, Generations, Ref
-from tests.contract.aws import aws, deploy_tables
+from revela.ports import Ref
+from tests.contract.stores import KINDS, StorePorts, opened, ref
 from tests.examples import a_generation, an_account, an_entry
-from tests.fakes import FakeAccounts, FakeChanges, FakeGenerations, Store
 from tests.fakes.clock import START
 
 HOUR = timedelta(hours=1)
 
 
-@dataclass
-class Ports:
-    generations: Generations
-    accounts: Accounts
-    changes: Changes
-
-    def write(self, *generations: Generation) -> list[Generation]:
-        """Store new rows and return them as stored."""
-        for generation in generations:
-            self.changes.commit(Change(now=START, generation=GenerationWrite(None, generation)))
-        return [self.read(generation) for generation in generations]
-
-    def read(self, generation: Generation) -> Generation:
-        found = self.generations.get(ref(generation))
-        assert found is not None
-        return found
+@pytest.fixture(params=KINDS)
+def ports(request: pytest.FixtureRequest) -> Iterator[StorePorts]:
+    with opened(request.param) as found:
+        yield found
 
 
-@pytest.fixture(params=["memory", "dynamodb"])
-def ports(request: pytest.FixtureRequest) -> Iterator[Ports]:
-    if request.param == "memory":
-        store = Store()
-        yield Ports(FakeGenerations(store), FakeAccounts(store), FakeChanges(store))
-        return
-    with aws():
-        tables = deploy_tables()
-        yield Ports(DynamoGenerations(tables), DynamoAccounts(tables), DynamoChanges(tables))
-
-
-def ref(generation: Generation) -> Ref:
-    return Ref(generation.user_id, generation.id)
-
-
-def failed_parts(ports: Ports, change: Change) -> set[str]:
+def failed_parts(ports: StorePorts, change: Change) -> set[str]:
     with pytest.raises(Conflict) as conflict:
         ports.changes.commit(change)
     return set(conflict.value.failed)
@@ -87,7 +55,7 @@ def a_key(accepted: Generation, **changes: Any) -> IdempotencyKey:
 # Rows
 
 
-def test_a_row_is_read_as_it_was_written(ports: Ports) -> None:
+def test_a_row_is_read_as_it_was_written(ports: StorePorts) -> None:
     at = datetime(2026, 3, 2, 12, 34, 56, 789012, tzinfo=UTC)
     full = a_generation(
         state=State.SUCCEEDED,
@@ -134,20 +102,20 @@ def test_a_row_is_read_as_it_was_written(ports: Ports) -> None:
     assert ports.write(full) == [full]
 
 
-def test_a_minimal_row_is_read_as_it_was_written(ports: Ports) -> None:
+def test_a_minimal_row_is_read_as_it_was_written(ports: StorePorts) -> None:
     row = a_generation()
 
     assert ports.write(row) == [row]
 
 
-def test_an_account_is_read_as_it_was_written(ports: Ports) -> None:
+def test_an_account_is_read_as_it_was_written(ports: StorePorts) -> None:
     account = an_account()
     ports.changes.commit(Change(now=START, account=AccountWrite(None, account)))
 
     assert ports.accounts.get("ana") == account
 
 
-def test_what_was_never_written_is_not_found(ports: Ports) -> None:
+def test_what_was_never_written_is_not_found(ports: StorePorts) -> None:
     assert ports.generations.get(Ref("ana", "gen_none")) is None
     assert ports.accounts.get("ana") is None
     assert ports.generations.first_waiting("ana") is None
@@ -155,13 +123,13 @@ def test_what_was_never_written_is_not_found(ports: Ports) -> None:
     assert ports.generations.get_many([Ref("ana", "gen_none")]) == []
 
 
-def test_another_users_row_is_not_found(ports: Ports) -> None:
+def test_another_users_row_is_not_found(ports: StorePorts) -> None:
     ports.write(a_generation())
 
     assert ports.generations.get(Ref("bia", "gen_01")) is None
 
 
-def test_many_rows_are_read_at_once_and_each_once(ports: Ports) -> None:
+def test_many_rows_are_read_at_once_and_each_once(ports: StorePorts) -> None:
     rows = ports.write(*(a_generation(f"gen_{n:03}") for n in range(120)))
 
     found = ports.generations.get_many([*map(ref, rows), ref(rows[0]), Ref("ana", "gen_none")])
@@ -172,7 +140,7 @@ def test_many_rows_are_read_at_once_and_each_once(ports: Ports) -> None:
 # Changes
 
 
-def test_a_written_row_carries_the_next_version(ports: Ports) -> None:
+def test_a_written_row_carries_the_next_version(ports: StorePorts) -> None:
     (first,) = ports.write(a_generation(version=99))
     write = GenerationWrite(first, first.model_copy(update={"state": State.STARTING, "version": 42}))
     ports.changes.commit(Change(now=START, generation=write))
@@ -181,7 +149,7 @@ def test_a_written_row_carries_the_next_version(ports: Ports) -> None:
     assert ports.read(first) == write.stored
 
 
-def test_a_row_that_moved_on_is_not_overwritten(ports: Ports) -> None:
+def test_a_row_that_moved_on_is_not_overwritten(ports: StorePorts) -> None:
     (seen,) = ports.write(a_generation())
     starting = seen.model_copy(update={"state": State.STARTING})
     ports.changes.commit(Change(now=START, generation=GenerationWrite(seen, starting)))
@@ -193,7 +161,7 @@ def test_a_row_that_moved_on_is_not_overwritten(ports: Ports) -> None:
     assert ports.read(seen).state is State.STARTING
 
 
-def test_a_row_that_is_gone_is_not_brought_back(ports: Ports) -> None:
+def test_a_row_that_is_gone_is_not_brought_back(ports: StorePorts) -> None:
     (seen,) = ports.write(a_generation())
     ports.generations.remove(seen)
 
@@ -201,7 +169,7 @@ def test_a_row_that_is_gone_is_not_brought_back(ports: Ports) -> None:
     assert ports.generations.get(ref(seen)) is None
 
 
-def test_a_new_row_does_not_replace_one_that_exists(ports: Ports) -> None:
+def test_a_new_row_does_not_replace_one_that_exists(ports: StorePorts) -> None:
     ports.write(a_generation())
 
     assert failed_parts(ports, Change(now=START, generation=GenerationWrite(None, a_generation()))) == {
@@ -209,7 +177,7 @@ def test_a_new_row_does_not_replace_one_that_exists(ports: Ports) -> None:
     }
 
 
-def test_a_whole_change_is_written_at_once(ports: Ports) -> None:
+def test_a_whole_change_is_written_at_once(ports: StorePorts) -> None:
     waiting = a_generation(state=State.WAITING)
     change = Change(
         now=START,
@@ -230,7 +198,7 @@ def test_a_whole_change_is_written_at_once(ports: Ports) -> None:
     assert ports.generations.idempotency_key("ana", "key#generations#1") == change.idempotency_key
 
 
-def test_of_a_change_that_fails_nothing_is_written(ports: Ports) -> None:
+def test_of_a_change_that_fails_nothing_is_written(ports: StorePorts) -> None:
     ports.changes.commit(Change(now=START, entries=(an_entry(1),)))
     waiting = a_generation(state=State.WAITING)
     change = Change(
@@ -252,7 +220,7 @@ def test_of_a_change_that_fails_nothing_is_written(ports: Ports) -> None:
     ports.changes.commit(replace(change, entries=(an_entry(2),)))
 
 
-def test_a_conflict_names_every_part_that_failed(ports: Ports) -> None:
+def test_a_conflict_names_every_part_that_failed(ports: StorePorts) -> None:
     row, account = a_generation(), an_account()
     first = Change(
         now=START,
@@ -278,7 +246,7 @@ def test_a_conflict_names_every_part_that_failed(ports: Ports) -> None:
     }
 
 
-def test_only_the_parts_that_failed_are_named(ports: Ports) -> None:
+def test_only_the_parts_that_failed_are_named(ports: StorePorts) -> None:
     ports.changes.commit(Change(now=START, account=AccountWrite(None, an_account())))
     change = Change(
         now=START,
@@ -293,7 +261,7 @@ def test_only_the_parts_that_failed_are_named(ports: Ports) -> None:
 # Pointers
 
 
-def test_the_smallest_pointer_has_waited_longest(ports: Ports) -> None:
+def test_the_smallest_pointer_has_waited_longest(ports: StorePorts) -> None:
     rows = [a_generation(f"gen_0{n}", state=State.WAITING) for n in (2, 1, 3)]
     for row in rows:
         ports.changes.commit(Change(now=START, generation=GenerationWrite(None, row), pointer_added=row))
@@ -302,7 +270,7 @@ def test_the_smallest_pointer_has_waited_longest(ports: Ports) -> None:
     assert ports.generations.first_waiting("bia") is None
 
 
-def test_a_pointer_is_removed_once(ports: Ports) -> None:
+def test_a_pointer_is_removed_once(ports: StorePorts) -> None:
     row = a_generation(state=State.WAITING)
     ports.changes.commit(Change(now=START, generation=GenerationWrite(None, row), pointer_added=row))
     seen = ports.read(row)
@@ -317,7 +285,7 @@ def test_a_pointer_is_removed_once(ports: Ports) -> None:
 # Marks
 
 
-def test_a_prediction_belongs_to_its_first_owner(ports: Ports) -> None:
+def test_a_prediction_belongs_to_its_first_owner(ports: StorePorts) -> None:
     claim = PredictionClaim("p1", "gen_01:1", START + HOUR)
     ports.changes.commit(Change(now=START, prediction=claim))
     ports.changes.commit(Change(now=START, prediction=claim))
@@ -325,7 +293,7 @@ def test_a_prediction_belongs_to_its_first_owner(ports: Ports) -> None:
     assert failed_parts(ports, Change(now=START, prediction=replace(claim, owner="orphan"))) == {"prediction"}
 
 
-def test_an_idempotency_key_is_taken_until_it_expires(ports: Ports) -> None:
+def test_an_idempotency_key_is_taken_until_it_expires(ports: StorePorts) -> None:
     row = a_generation()
     ports.changes.commit(Change(now=START, idempotency_key=a_key(row)))
     second = a_key(row, request_hash="def", expires_at=START + 3 * HOUR)
@@ -336,56 +304,24 @@ def test_an_idempotency_key_is_taken_until_it_expires(ports: Ports) -> None:
     assert ports.generations.idempotency_key("ana", second.id) == second
 
 
-def test_a_grant_is_received_once_per_user(ports: Ports) -> None:
+def test_a_grant_is_received_once_per_user(ports: StorePorts) -> None:
     ports.changes.commit(Change(now=START, receipt=GrantReceipt("ana", "order-1")))
 
     assert failed_parts(ports, Change(now=START, receipt=GrantReceipt("ana", "order-1"))) == {"receipt"}
     ports.changes.commit(Change(now=START, receipt=GrantReceipt("bia", "order-1")))
 
 
-# Due
+def test_an_entry_is_written_once(ports: StorePorts) -> None:
+    ports.changes.commit(Change(now=START, entries=(an_entry(1),)))
 
-
-def all_due(ports: Ports, until: datetime, limit: int = 100) -> list[Ref]:
-    return [
-        found
-        for shard in range(DUE_SHARDS)
-        for found in ports.generations.due(shard, until=until, limit=limit)
-    ]
-
-
-def test_what_is_due_by_then_is_found_in_exactly_one_shard(ports: Ports) -> None:
-    rows = ports.write(
-        *(a_generation(f"gen_{n:02}", due_at=START + timedelta(minutes=n)) for n in range(20)),
-        a_generation("gen_none", due_at=None),
-    )
-
-    found = all_due(ports, START + timedelta(minutes=9))
-
-    assert sorted(found, key=lambda r: r.id) == [ref(row) for row in rows[:10]]
-
-
-def test_longest_overdue_comes_first_up_to_the_limit(ports: Ports) -> None:
-    ports.write(*(a_generation(f"gen_{n:02}", due_at=START + timedelta(minutes=60 - n)) for n in range(40)))
-
-    for shard in range(DUE_SHARDS):
-        everything = ports.generations.due(shard, until=START + HOUR, limit=100)
-        assert [r.id for r in everything] == sorted((r.id for r in everything), reverse=True)
-        assert ports.generations.due(shard, until=START + HOUR, limit=2) == everything[:2]
-
-
-def test_a_row_without_due_at_leaves_the_index(ports: Ports) -> None:
-    (seen,) = ports.write(a_generation())
-    done = seen.model_copy(update={"state": State.SUCCEEDED, "due_at": None})
-    ports.changes.commit(Change(now=START, generation=GenerationWrite(seen, done)))
-
-    assert all_due(ports, START + 24 * HOUR) == []
+    assert failed_parts(ports, Change(now=START, entries=(an_entry(1, credits=500),))) == {"entries"}
+    assert ports.accounts.ledger("acc_1", limit=5, cursor=None).items == [an_entry(1)]
 
 
 # Removing
 
 
-def test_a_row_is_removed_only_as_it_was_read(ports: Ports) -> None:
+def test_a_row_is_removed_only_as_it_was_read(ports: StorePorts) -> None:
     (seen,) = ports.write(a_generation())
     ports.changes.commit(Change(now=START, generation=GenerationWrite(seen, seen)))
 
@@ -396,103 +332,8 @@ def test_a_row_is_removed_only_as_it_was_read(ports: Ports) -> None:
     assert ports.generations.get(ref(seen)) is None
 
 
-def test_removing_what_is_gone_is_no_conflict(ports: Ports) -> None:
+def test_removing_what_is_gone_is_no_conflict(ports: StorePorts) -> None:
     (seen,) = ports.write(a_generation())
     ports.generations.remove(seen)
 
     ports.generations.remove(seen)
-
-
-# Pages
-
-
-def pages(ports: Ports, *, limit: int, **filters: Any) -> list[list[str]]:
-    cursor, found = None, []
-    while True:
-        page = ports.generations.page(
-            "ana", limit=limit, cursor=cursor, **{"state": None, "model": None} | filters
-        )
-        found.append([row.id for row in page.items])
-        cursor = page.cursor
-        if cursor is None:
-            return found
-
-
-def test_pages_go_newest_first_and_end(ports: Ports) -> None:
-    row = a_generation(state=State.WAITING)
-    ports.changes.commit(
-        Change(
-            now=START,
-            generation=GenerationWrite(None, row),
-            pointer_added=row,
-            idempotency_key=a_key(row),
-        )
-    )
-    ports.write(*(a_generation(f"gen_{n:02}") for n in range(2, 6)), a_generation("gen_01", user_id="bia"))
-
-    assert pages(ports, limit=2) == [["gen_05", "gen_04"], ["gen_03", "gen_02"], ["gen_01"]]
-    assert pages(ports, limit=5) == [["gen_05", "gen_04", "gen_03", "gen_02", "gen_01"]]
-
-
-def test_an_empty_listing_is_one_empty_page(ports: Ports) -> None:
-    assert pages(ports, limit=10) == [[]]
-
-
-def test_a_page_is_filled_past_what_the_filter_drops(ports: Ports) -> None:
-    ports.write(
-        *(
-            a_generation(
-                f"gen_{n:03}",
-                model="sdxl" if n % 50 == 0 else "flux-dev",
-                state=State.FAILED if n % 100 == 0 else State.QUEUED,
-            )
-            for n in range(250)
-        )
-    )
-
-    assert pages(ports, limit=3, model="sdxl") == [["gen_200", "gen_150", "gen_100"], ["gen_050", "gen_000"]]
-    assert pages(ports, limit=3, model="sdxl", state=State.FAILED) == [["gen_200", "gen_100", "gen_000"]]
-    assert pages(ports, limit=3, state=State.CANCELED) == [[]]
-
-
-def test_rows_being_deleted_are_not_listed(ports: Ports) -> None:
-    ports.write(
-        *(a_generation(f"gen_0{n}", state=State.DELETING if n % 2 else State.FAILED) for n in range(6))
-    )
-
-    assert [id_ for page in pages(ports, limit=2) for id_ in page] == ["gen_04", "gen_02", "gen_00"]
-
-
-@pytest.mark.parametrize(
-    "cursor",
-    ["", "garbage", "***", "é", "a2V5I2dlbmVyYXRpb25zIzE", "d2FpdCMwMQ", "Z2VuXw", "Z2VuX" + "A" * 2000],
-    ids=["empty", "no base64 of ours", "no base64", "no ascii", "a key item", "a pointer", "no id", "long"],
-)
-def test_a_bad_cursor_is_refused(ports: Ports, cursor: str) -> None:
-    with pytest.raises(InvalidRequest) as refused:
-        ports.generations.page("ana", limit=2, cursor=cursor, state=None, model=None)
-    assert [(p.name, p.code) for p in refused.value.invalid_params] == [("cursor", "invalid")]
-    with pytest.raises(InvalidRequest):
-        ports.accounts.ledger("acc_1", limit=2, cursor=cursor)
-
-
-def test_the_ledger_is_read_newest_first_in_pages(ports: Ports) -> None:
-    for number in range(1, 6):
-        ports.changes.commit(Change(now=START, entries=(an_entry(number),)))
-    ports.changes.commit(Change(now=START, entries=(an_entry(1, account_id="acc_2"),)))
-
-    cursor, read = None, []
-    while True:
-        page = ports.accounts.ledger("acc_1", limit=2, cursor=cursor)
-        read.append([entry.number for entry in page.items])
-        cursor = page.cursor
-        if cursor is None:
-            break
-    assert read == [[5, 4], [3, 2], [1]]
-
-
-def test_an_entry_is_written_once(ports: Ports) -> None:
-    ports.changes.commit(Change(now=START, entries=(an_entry(1),)))
-
-    assert failed_parts(ports, Change(now=START, entries=(an_entry(1, credits=500),))) == {"entries"}
-    assert ports.accounts.ledger("acc_1", limit=5, cursor=None).items == [an_entry(1)]

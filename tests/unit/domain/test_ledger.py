@@ -31,7 +31,7 @@ def test_entries_tell_the_balance_and_what_was_spent() -> None:
     assert fold(told) == (11, 6)
 
 
-@settings(derandomize=True, database=None)
+@settings(derandomize=True, database=None, deadline=None)
 @given(entries, entries)
 def test_folding_in_parts_is_folding_at_once(first: list[LedgerEntry], second: list[LedgerEntry]) -> None:
     """A balance may be carried forward: nothing depends on where one starts to read."""
@@ -40,7 +40,7 @@ def test_folding_in_parts_is_folding_at_once(first: list[LedgerEntry], second: l
     assert fold(first + second) == (balance + more, spent + spent_more)
 
 
-@settings(derandomize=True, database=None)
+@settings(derandomize=True, database=None, deadline=None)
 @given(entries)
 def test_only_captures_are_spending(told: list[LedgerEntry]) -> None:
     _, spent = fold(told)

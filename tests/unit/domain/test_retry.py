@@ -79,7 +79,7 @@ def test_case_does_not_matter() -> None:
     assert rule_for("nsfw CONTENT detected") is rule_for("NSFW content detected")
 
 
-@settings(derandomize=True, database=None)
+@settings(derandomize=True, database=None, deadline=None)
 @given(st.none() | st.text())
 def test_whatever_is_said_there_is_a_rule(error: str | None) -> None:
     assert rule_for(error) in RULES
@@ -95,7 +95,7 @@ def test_only_the_last_rule_takes_everything() -> None:
 fractions = st.floats(0, 1, exclude_max=True)
 
 
-@settings(derandomize=True, database=None)
+@settings(derandomize=True, database=None, deadline=None)
 @given(st.integers(1, 10**6), st.integers(0, 10**6), fractions)
 def test_a_wait_is_never_nothing_and_never_endless(milliseconds: int, times: int, fraction: float) -> None:
     wait = backoff(timedelta(milliseconds=milliseconds), times, fraction=fraction)
@@ -103,7 +103,7 @@ def test_a_wait_is_never_nothing_and_never_endless(milliseconds: int, times: int
     assert timedelta(0) < wait <= BACKOFF_MAX
 
 
-@settings(derandomize=True, database=None)
+@settings(derandomize=True, database=None, deadline=None)
 @given(st.integers(0, 100), fractions)
 def test_a_wait_stays_within_its_maximum_and_a_tenth_of_the_full_one(times: int, fraction: float) -> None:
     full = min(2**times, 8) * SECOND
