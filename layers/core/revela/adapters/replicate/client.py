@@ -1,24 +1,24 @@
 """The transport to Replicate's API: one connection pool, the token, time-outs, retries.
 
-Reads and cancels are repeated with exponential back-off and full jitter, as long as the whole call may
-take; creates never are, for Replicate knows no idempotency key. What an endpoint takes and answers is
-in the modules beside this one.
+Reads, cancels and deletions are repeated with exponential back-off and full jitter, as long as the whole
+call may take; creates and updates never are, for Replicate knows no idempotency key. What an endpoint takes
+and answers is in the modules beside this one.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, NamedTuple, TypeVar
+from typing import IO, Any, NamedTuple, TypeVar
 
 import httpx
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from revela import __version__
+from revela.adapters.replicate.answers import as_model, as_nothing, as_text
 from revela.adapters.replicate.refusals import refusal, silence
 from revela.adapters.replicate.transport import BoundedTransport, Monotonic, time_limit
 from revela.domain.errors import (
@@ -32,6 +32,8 @@ from revela.domain.retry import backoff
 from revela.ports import Clock, Entropy, Telemetry
 
 Model = TypeVar("Model", bound=BaseModel)
+Answer = TypeVar("Answer")
+Read = Callable[[bytes], Answer]
 
 # A page of a hundred predictions holds their inputs and logs.
 ANSWER_MAX_BYTES = 32 * 1024 * 1024
@@ -44,13 +46,17 @@ _ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}")
 
 @dataclass(frozen=True)
 class Timeouts:
-    """`total_s` bounds a whole call, its repetitions included; the others each wait within it."""
+    """`total_s` bounds a whole call, its repetitions included; the others each wait within it.
+
+    `upload_s` takes its place where a file of up to 100 MB is sent.
+    """
 
     connect_s: float = 5.0
     read_s: float = 25.0
     write_s: float = 10.0
     pool_s: float = 5.0
     total_s: float = 30.0
+    upload_s: float = 300.0
 
 
 class Endpoint(NamedTuple):
@@ -109,7 +115,11 @@ class ReplicateClient:
         )
 
     def get(self, target: Endpoint, answer: type[Model], *, query: Mapping[str, str] | None = None) -> Model:
-        return self._repeated("GET", target, self._url(target).copy_merge_params(query or {}), answer)
+        url = self._url(target).copy_merge_params(query or {})
+        return self._repeated("GET", target, url, as_model(answer))
+
+    def get_text(self, target: Endpoint) -> str:
+        return self._repeated("GET", target, self._url(target), as_text)
 
     def get_next(self, target: Endpoint, answer: type[Model], url: str) -> Model:
         """Follow a link of an answer. Raises ProviderTransient when it leads to another origin."""
@@ -119,22 +129,53 @@ class ReplicateClient:
             raise ProviderTransient("the next page has no valid URL") from None
         if _origin(followed) != _origin(self._base_url) or followed.userinfo:
             raise ProviderTransient("the next page lies on another origin")
-        return self._repeated("GET", target, followed, answer)
+        return self._repeated("GET", target, followed, as_model(answer))
+
+    def query(self, target: Endpoint, answer: type[Model], text: str) -> Model:
+        """Ask with a body of plain text, by the method QUERY, which changes nothing."""
+        body = {"content": text.encode("utf-8", "replace"), "headers": {"Content-Type": "text/plain"}}
+        return self._repeated("QUERY", target, self._url(target), as_model(answer), body)
 
     def post_repeatable(self, target: Endpoint, answer: type[Model]) -> Model:
         """Ask for something that is the same done twice, such as a cancel."""
-        return self._repeated("POST", target, self._url(target), answer)
+        return self._repeated("POST", target, self._url(target), as_model(answer))
+
+    def delete(self, target: Endpoint) -> None:
+        """Delete, repeatedly if need be: gone at a repetition means that it was deleted before."""
+        self._repeated("DELETE", target, self._url(target), as_nothing, gone_is_done=True)
 
     def post_once(
-        self, target: Endpoint, answer: type[Model], *, body: Mapping[str, Any], headers: Mapping[str, str]
+        self,
+        target: Endpoint,
+        answer: type[Model],
+        *,
+        body: Mapping[str, Any],
+        headers: Mapping[str, str] | None = None,
     ) -> Model:
         """Ask for something that a repetition would do twice.
 
         ProviderUnavailable and its kinds mean that it was not done; ProviderTransient itself, that
         nobody knows.
         """
-        request = self._http.build_request("POST", self._url(target), json=body, headers=dict(headers))
-        return self._sent(request, target, answer, limit_s=self._timeouts.total_s)
+        return self._once("POST", target, as_model(answer), json=body, headers=dict(headers or {}))
+
+    def patch_once(self, target: Endpoint, answer: type[Model], *, body: Mapping[str, Any]) -> Model:
+        """Change something; each change of a deployment is a release of its own."""
+        return self._once("PATCH", target, as_model(answer), json=body)
+
+    def upload_once(
+        self,
+        target: Endpoint,
+        answer: type[Model],
+        *,
+        file: tuple[str, IO[bytes], str],
+        fields: Mapping[str, str],
+    ) -> Model:
+        """Send a file as the form field `content`; `file` is its name, its content and its type."""
+        request = self._http.build_request(
+            "POST", self._url(target), files={"content": file}, data=dict(fields)
+        )
+        return self._sent(request, target, as_model(answer), limit_s=self._timeouts.upload_s)
 
     def close(self) -> None:
         self._http.close()
@@ -142,15 +183,33 @@ class ReplicateClient:
     def _url(self, target: Endpoint) -> httpx.URL:
         return httpx.URL(f"{self._base_url}{target.path}")
 
-    def _repeated(self, method: str, target: Endpoint, url: httpx.URL, answer: type[Model]) -> Model:
+    def _once(self, method: str, target: Endpoint, read: Read[Answer], **request: Any) -> Answer:
+        built = self._http.build_request(method, self._url(target), **request)
+        return self._sent(built, target, read, limit_s=self._timeouts.total_s)
+
+    def _repeated(
+        self,
+        method: str,
+        target: Endpoint,
+        url: httpx.URL,
+        read: Read[Answer],
+        body: Mapping[str, Any] | None = None,
+        *,
+        gone_is_done: bool = False,
+    ) -> Answer:
         give_up_at = self._clock.now() + timedelta(seconds=self._timeouts.total_s)
         repetitions = 0
         while True:
             left_s = (give_up_at - self._clock.now()).total_seconds()
             try:
-                return self._sent(self._http.build_request(method, url), target, answer, limit_s=left_s)
+                request = self._http.build_request(method, url, **(body or {}))
+                return self._sent(request, target, read, limit_s=left_s)
             except (OutOfCredit, ProviderUnauthorized):
                 raise
+            except ProviderNotFound:
+                if not (gone_is_done and repetitions):
+                    raise
+                return read(b"")
             except ProviderTransient as error:
                 repetitions += 1
                 again_at = self._clock.now() + self._wait(error, repetitions)
@@ -166,8 +225,8 @@ class ReplicateClient:
         return wait
 
     def _sent(
-        self, request: httpx.Request, target: Endpoint, answer: type[Model], *, limit_s: float
-    ) -> Model:
+        self, request: httpx.Request, target: Endpoint, read: Read[Answer], *, limit_s: float
+    ) -> Answer:
         request.headers["Authorization"] = f"Bearer {self._token()}"
         told = {"method": request.method, "path": target.template}
         self.telemetry.debug("replicate_request", **told)
@@ -188,7 +247,7 @@ class ReplicateClient:
             self.telemetry.debug("replicate_response", **told, status=status, ms=ms)
         if not response.is_success:
             raise refusal(response.status_code, response.headers, body, now=self._clock.now())
-        return _parsed(body, answer)
+        return read(body)
 
 
 def _body(response: httpx.Response) -> bytes:
@@ -198,16 +257,6 @@ def _body(response: httpx.Response) -> bytes:
         if len(body) > ANSWER_MAX_BYTES:
             raise httpx.ReadError("the answer is too large")
     return bytes(body)
-
-
-def _parsed(body: bytes, answer: type[Model]) -> Model:
-    # Not chained: what a validation error quotes is the user's input.
-    try:
-        return answer.model_validate(json.loads(body))
-    except ValidationError:
-        raise ProviderTransient(f"the answer is no {answer.__name__}") from None
-    except (ValueError, RecursionError):
-        raise ProviderTransient("the answer is not JSON") from None
 
 
 def _origin(url: httpx.URL) -> tuple[str, bytes, int | None]:

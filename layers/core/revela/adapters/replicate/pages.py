@@ -21,13 +21,19 @@ class PageBody(BaseModel):
 
 
 def pages(
-    client: ReplicateClient, target: Endpoint, item: type[Item], *, query: Mapping[str, str]
+    client: ReplicateClient, target: Endpoint, item: type[Item], *, query: Mapping[str, str] | None = None
 ) -> Iterator[list[Item]]:
     """Yield the items of each page to the last; an item that cannot be read is left out, and told.
 
     Raises ProviderTransient rather than end early: who reads a list concludes from what it lacks.
     """
-    page = client.get(target, PageBody, query=query)
+    return following(client, target, item, client.get(target, PageBody, query=query))
+
+
+def following(
+    client: ReplicateClient, target: Endpoint, item: type[Item], page: PageBody
+) -> Iterator[list[Item]]:
+    """Yield the items of a page that is there, and of those after it."""
     for _ in range(PAGES_MAX):
         yield [read for raw in page.results if (read := _read(raw, item, client)) is not None]
         if page.next is None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import Field
 
-from revela.adapters.replicate import lenient
-from revela.adapters.replicate.client import ReplicateClient, endpoint
+from revela.adapters.replicate import fields
+from revela.adapters.replicate.client import Endpoint, ReplicateClient, endpoint
 from revela.adapters.replicate.pages import pages
-from revela.domain.prediction import PredictionStatus
 
 CANCEL_AFTER_MIN_S = 5
 WEBHOOK_EVENTS = ("start", "completed")
@@ -19,39 +18,23 @@ WEBHOOK_EVENTS = ("start", "completed")
 _ALL = endpoint("/predictions")
 
 
-def _status(value: Any) -> Any:
-    # A status that is not documented yet ends nothing: the prediction is watched until our own deadline.
-    unknown = isinstance(value, str) and value not in set(PredictionStatus)
-    return PredictionStatus.PROCESSING if unknown else value
-
-
-def _mapping(value: Any) -> dict[str, Any] | None:
-    return value if isinstance(value, dict) else None
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-Instant = Annotated[datetime | None, BeforeValidator(lenient.instant)]
-
-
-class PredictionBody(BaseModel):
+class PredictionBody(fields.Body):
     """A prediction as Replicate writes it; only `id` and `status` are always there."""
 
     id: str = Field(min_length=1)
-    status: Annotated[PredictionStatus, BeforeValidator(_status)]
-    version: Annotated[str | None, BeforeValidator(_text)] = None
-    input: Annotated[dict[str, Any] | None, BeforeValidator(_mapping)] = None
-    output: Annotated[tuple[str, ...], BeforeValidator(lenient.output_urls)] = ()
-    error: Annotated[str | None, BeforeValidator(lenient.error_text)] = None
-    data_removed: Annotated[bool, BeforeValidator(lambda value: value is True)] = False
-    predict_time_s: Annotated[float | None, BeforeValidator(lenient.predict_time)] = Field(
-        None, validation_alias="metrics"
-    )
-    created_at: Instant = None
-    started_at: Instant = None
-    completed_at: Instant = None
+    status: fields.Status
+    model: fields.Text = None
+    version: fields.Text = None
+    deployment: fields.Text = None
+    input: fields.Mapping = None
+    output: fields.Urls = ()
+    error: fields.Error = None
+    logs: fields.Text = None
+    data_removed: fields.Flag = False
+    predict_time_s: fields.PredictTime = Field(None, validation_alias="metrics")
+    created_at: fields.Instant = None
+    started_at: fields.Instant = None
+    completed_at: fields.Instant = None
 
 
 class Predictions:
@@ -59,18 +42,25 @@ class Predictions:
         self._client = client
 
     def create(
-        self, *, version: str, model_input: Mapping[str, Any], webhook_url: str | None, cancel_after_s: int
+        self,
+        *,
+        version: str,
+        model_input: Mapping[str, Any],
+        webhook_url: str | None = None,
+        cancel_after_s: int | None = None,
     ) -> PredictionBody:
         """Create a prediction, once.
 
         `version` is owner/name of an official model, owner/name:hash or a hash. Replicate counts
         `cancel_after_s` from the creation, and takes no less than five.
         """
-        body: dict[str, Any] = {"version": version, "input": dict(model_input)}
-        if webhook_url is not None:
-            body |= {"webhook": webhook_url, "webhook_events_filter": list(WEBHOOK_EVENTS)}
-        headers = {"Cancel-After": f"{max(cancel_after_s, CANCEL_AFTER_MIN_S)}s"}
-        return self._client.post_once(_ALL, PredictionBody, body=body, headers=headers)
+        return create_prediction(
+            self._client,
+            _ALL,
+            {"version": version, "input": dict(model_input)},
+            webhook_url=webhook_url,
+            cancel_after_s=cancel_after_s,
+        )
 
     def get(self, prediction_id: str) -> PredictionBody:
         target = endpoint("/predictions/{prediction_id}", prediction_id=prediction_id)
@@ -80,6 +70,27 @@ class Predictions:
         target = endpoint("/predictions/{prediction_id}/cancel", prediction_id=prediction_id)
         return self._client.post_repeatable(target, PredictionBody)
 
-    def pages(self, *, created_after: datetime) -> Iterator[list[PredictionBody]]:
-        since = created_after.astimezone(UTC).isoformat().replace("+00:00", "Z")
-        return pages(self._client, _ALL, PredictionBody, query={"created_after": since})
+    def pages(self, *, created_after: datetime | None = None) -> Iterator[list[PredictionBody]]:
+        query = {}
+        if created_after is not None:
+            query["created_after"] = created_after.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        return pages(self._client, _ALL, PredictionBody, query=query)
+
+
+def create_prediction(
+    client: ReplicateClient,
+    target: Endpoint,
+    body: Mapping[str, Any],
+    *,
+    webhook_url: str | None,
+    cancel_after_s: int | None,
+) -> PredictionBody:
+    headers = {}
+    if cancel_after_s is not None:
+        headers["Cancel-After"] = f"{max(cancel_after_s, CANCEL_AFTER_MIN_S)}s"
+    return client.post_once(target, PredictionBody, body={**body, **webhook(webhook_url)}, headers=headers)
+
+
+def webhook(url: str | None) -> dict[str, Any]:
+    """Return the fields of a create that ask for webhooks, at the start and at the end."""
+    return {} if url is None else {"webhook": url, "webhook_events_filter": list(WEBHOOK_EVENTS)}
