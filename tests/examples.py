@@ -79,5 +79,6 @@ def a_plan(id_: str = "small", **changes: Any) -> Plan:
         "jobs_waiting": 3,
         "images_per_request": 4,
         "images_per_day": 40,
+        "free_cancels_per_day": 2,
     }
     return Plan(**values | changes)

@@ -102,7 +102,13 @@ ACCOUNT = schemas.Account(
         name="Free",
         credits=20,
         monthly=False,
-        limits=schemas.PlanLimits(jobs_at_once=1, jobs_waiting=5, images_per_request=2, images_per_day=10),
+        limits=schemas.PlanLimits(
+            jobs_at_once=1,
+            jobs_waiting=5,
+            images_per_request=2,
+            images_per_day=10,
+            free_cancels_per_day=3,
+        ),
     ),
     credits=schemas.Credits(available=14, held=3, spent=3),
     grants=[
@@ -110,7 +116,8 @@ ACCOUNT = schemas.Account(
     ],
     running=1,
     waiting=0,
-    images_today=schemas.ImagesToday(used=2, limit=10, resets_at=datetime(2026, 3, 3, tzinfo=UTC)),
+    images_today=schemas.OfToday(used=2, limit=10, resets_at=datetime(2026, 3, 3, tzinfo=UTC)),
+    cancels_today=schemas.OfToday(used=0, limit=3, resets_at=datetime(2026, 3, 3, tzinfo=UTC)),
     created_at=CREATED_AT,
 )
 

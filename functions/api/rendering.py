@@ -71,8 +71,11 @@ def account(view: AccountView, language: messages.Language) -> schemas.Account:
         ],
         running=shown.running,
         waiting=shown.waiting,
-        images_today=schemas.ImagesToday(
+        images_today=schemas.OfToday(
             used=view.images_today, limit=view.plan.images_per_day, resets_at=view.day_ends_at
+        ),
+        cancels_today=schemas.OfToday(
+            used=view.cancels_today, limit=view.plan.free_cancels_per_day, resets_at=view.day_ends_at
         ),
         created_at=shown.created_at,
     )
@@ -115,6 +118,7 @@ def plan(offered: plans.Plan, language: messages.Language) -> schemas.Plan:
             jobs_waiting=offered.jobs_waiting,
             images_per_request=offered.images_per_request,
             images_per_day=offered.images_per_day,
+            free_cancels_per_day=offered.free_cancels_per_day,
         ),
     )
 

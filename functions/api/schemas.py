@@ -140,6 +140,7 @@ class PlanLimits(Wire):
     jobs_waiting: int
     images_per_request: int
     images_per_day: int
+    free_cancels_per_day: int
 
 
 class Plan(Wire):
@@ -170,8 +171,8 @@ class Grant(Wire):
     expires_at: Time | None
 
 
-class ImagesToday(Wire):
-    """Images asked for since midnight UTC, less those that were not delivered."""
+class OfToday(Wire):
+    """What a day allows, and how much of it was used since midnight UTC."""
 
     used: int
     limit: int
@@ -184,7 +185,10 @@ class Account(Wire):
     grants: list[Grant] = Field(description="Those with credits left.")
     running: int
     waiting: int
-    images_today: ImagesToday
+    images_today: OfToday = Field(description="Images asked for, less those that were not delivered.")
+    cancels_today: OfToday = Field(
+        description="Cancels of what was already being made: free up to the limit, charged beyond it."
+    )
     created_at: Time
 
 

@@ -66,6 +66,7 @@ class Account(BaseModel):
     grants: tuple[Grant, ...] = ()
     day: date
     images_today: int = 0
+    cancels_today: int = 0
     version: int = 1
     created_at: datetime
     updated_at: datetime
@@ -149,7 +150,8 @@ def hold(account: Account, plan: Plan, *, cost: int, images: int, now: datetime)
     account, entries = expire(account, now=now)
     if account.available < cost:
         raise NoCredits("insufficient_credits", required=cost, available=account.available)
-    images_today = (account.images_today if account.day == now.date() else 0) + images
+    account = _of_today(account, now)
+    images_today = account.images_today + images
     if images_today > plan.images_per_day:
         raise TooMany("daily_limit_reached", limit=plan.images_per_day, retry_after_s=_until_midnight_s(now))
     starts = account.running < plan.jobs_at_once and account.waiting == 0
@@ -164,7 +166,6 @@ def hold(account: Account, plan: Plan, *, cost: int, images: int, now: datetime)
         running=account.running + (1 if starts else 0),
         waiting=account.waiting + (0 if starts else 1),
         grants=grants,
-        day=now.date(),
         images_today=images_today,
     )
     return Hold(Posting(after, entries), held_from, starts)
@@ -175,6 +176,16 @@ def hand_over(account: Account, plan: Plan, *, now: datetime) -> Account | None:
     if account.waiting == 0 or account.running >= plan.jobs_at_once:
         return None
     return _changed(account, now, waiting=account.waiting - 1, running=account.running + 1)
+
+
+def count_cancel(account: Account, plan: Plan, *, held: int, now: datetime) -> tuple[Account, int]:
+    """Count the cancel of a job that was running, and return how much of its hold is captured.
+
+    The provider bills the time it ran: beyond the plan's free number of a day, all of it.
+    """
+    account = _of_today(account, now)
+    charged = 0 if account.cancels_today < plan.free_cancels_per_day else held
+    return _changed(account, now, cancels_today=account.cancels_today + 1), charged
 
 
 def settle(
@@ -235,6 +246,12 @@ def _returned(grants: list[Grant], grant_id: str, credits_: int, *, now: datetim
     expires_at = now + RELEASE_GRACE if found.lapsed(now) else found.expires_at
     returned = found.model_copy(update={"remaining": found.remaining + credits_, "expires_at": expires_at})
     return [*grants[:index], returned, *grants[index + 1 :]]
+
+
+def _of_today(account: Account, now: datetime) -> Account:
+    if account.day == now.date():
+        return account
+    return _changed(account, now, day=now.date(), images_today=0, cancels_today=0)
 
 
 def _replaced(grants: tuple[Grant, ...], new: Grant) -> tuple[Grant, ...]:

@@ -22,3 +22,4 @@ class Plan(BaseModel):
     jobs_waiting: int = Field(ge=0)
     images_per_request: int = Field(ge=1)
     images_per_day: int = Field(ge=1)
+    free_cancels_per_day: int = Field(ge=0)

@@ -88,7 +88,17 @@ def _decide_ended(row: Generation, prediction: Prediction, ports: Ports) -> Move
     ended = _retry_or_end(row, event, rule, prediction.error, ports)
     if ended.to is not State.QUEUED:
         facts["prediction_id"] = prediction.id
-    return replace(ended, changes=facts | dict(ended.changes), prediction=claim)
+    return replace(
+        ended,
+        changes=facts | dict(ended.changes),
+        prediction=claim,
+        billed_cancel=ended.to is State.CANCELED and _was_running(prediction),
+    )
+
+
+def _was_running(prediction: Prediction) -> bool:
+    """Tell whether the provider bills it: a prediction that was canceled before it ran costs nothing."""
+    return prediction.status is PredictionStatus.CANCELED and prediction.started_at is not None
 
 
 def _verdict(prediction: Prediction) -> tuple[Event, Rule]:

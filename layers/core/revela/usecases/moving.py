@@ -28,7 +28,10 @@ CONTENTION_BUDGET = timedelta(seconds=15)
 
 @dataclass(frozen=True)
 class Move:
-    """What a decision wants; `changes` are fields of the row beyond what `step` sets."""
+    """What a decision wants; `changes` are fields of the row beyond what `step` sets.
+
+    `billed_cancel`: the user canceled a job that the provider was running, and bills.
+    """
 
     event: Event
     to: State
@@ -36,6 +39,7 @@ class Move:
     prediction: PredictionClaim | None = None
     outputs: tuple[Output, ...] = ()
     failure: Failure | None = None
+    billed_cancel: bool = False
 
 
 class Moved(NamedTuple):
@@ -132,15 +136,13 @@ def _hand_over_one(user_id: str, ports: Ports) -> bool:
 def _write(before: Generation, wanted: Move, ports: Ports) -> Generation:
     now = ports.clock.now()
     ends = wanted.to.terminal and before.state.live
-    charged = min(before.credits_held, len(wanted.outputs) * before.credits_per_image)
     changes = dict(wanted.changes)
-    if ends:
-        changes |= {"credits_charged": charged, "outputs": wanted.outputs, "failure": wanted.failure}
-    after = step(before, wanted.event, wanted.to, now=now, **changes)
     account: AccountWrite | None = None
     entries: tuple[LedgerEntry, ...] = ()
     if ends:
-        account, entries = _settlement(before, charged, len(wanted.outputs), ports)
+        charged, account, entries = _settlement(before, wanted, ports)
+        changes |= {"credits_charged": charged, "outputs": wanted.outputs, "failure": wanted.failure}
+    after = step(before, wanted.event, wanted.to, now=now, **changes)
     ports.changes.commit(
         Change(
             now=now,
@@ -158,14 +160,20 @@ def _write(before: Generation, wanted: Move, ports: Ports) -> Generation:
 
 
 def _settlement(
-    before: Generation, charged: int, delivered: int, ports: Ports
-) -> tuple[AccountWrite, tuple[LedgerEntry, ...]]:
+    before: Generation, wanted: Move, ports: Ports
+) -> tuple[int, AccountWrite, tuple[LedgerEntry, ...]]:
+    """Return what is charged, and how the account and its ledger change."""
     account = ports.accounts.get(before.user_id)
     if account is None:
         raise Transient("a live generation without an account")
     now = ports.clock.now()
+    delivered, counted = len(wanted.outputs), account
+    charged = min(before.credits_held, delivered * before.credits_per_image)
+    if wanted.billed_cancel:
+        plan = ports.catalog.plan(account.plan)
+        counted, charged = accounts.count_cancel(account, plan, held=before.credits_held, now=now)
     posting = accounts.settle(
-        account,
+        counted,
         before.held_from,
         charged=charged,
         was_waiting=before.state is State.WAITING,
@@ -174,7 +182,7 @@ def _settlement(
         price_version=before.price_version,
         now=now,
     )
-    return AccountWrite(account, posting.account), posting.entries
+    return charged, AccountWrite(account, posting.account), posting.entries
 
 
 def _report(before: Generation, after: Generation, ports: Ports) -> None:

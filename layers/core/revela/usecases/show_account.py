@@ -15,11 +15,15 @@ from revela.usecases.open_account import open_account
 
 @dataclass(frozen=True)
 class AccountView:
-    """`images_today` counts what was asked for since midnight UTC, less what was not delivered."""
+    """`images_today` counts what was asked for since midnight UTC, less what was not delivered.
+
+    `cancels_today` counts the cancels of jobs that were running.
+    """
 
     account: Account
     plan: Plan
     images_today: int
+    cancels_today: int
     day_ends_at: datetime
     day_ends_in_s: int
 
@@ -36,10 +40,12 @@ def show_account(user_id: str, *, ports: Ports) -> AccountView:
 def view(account: Account, *, ports: Ports) -> AccountView:
     now = ports.clock.now()
     day_ends_at = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    today = account.day == now.date()
     return AccountView(
         account=account,
         plan=ports.catalog.plan(account.plan),
-        images_today=account.images_today if account.day == now.date() else 0,
+        images_today=account.images_today if today else 0,
+        cancels_today=account.cancels_today if today else 0,
         day_ends_at=day_ends_at,
         day_ends_in_s=math.ceil((day_ends_at - now).total_seconds()),
     )

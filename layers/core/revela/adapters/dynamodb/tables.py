@@ -122,6 +122,7 @@ class AccountRow(Row):
     grants = ListDocument()
     day = UnicodeAttribute()
     images_today = NumberAttribute()
+    cancels_today = NumberAttribute(default=0)
     version = NumberAttribute()
     created_at = UTCDateTimeAttribute()
     updated_at = UTCDateTimeAttribute()
