@@ -19,7 +19,7 @@ from revela.domain.errors import Conflict, Transient
 from revela.domain.generation import State
 from revela.ports import Ref
 from tests.contract.aws import aws, deploy_tables
-from tests.contract.wire import Wire, canceled, raising, refused, sent_twice, wire
+from tests.contract.wire import Send, Wire, canceled, raising, refused, sent_twice, wire
 from tests.examples import a_generation, an_account, an_entry
 from tests.fakes.clock import START
 
@@ -244,6 +244,21 @@ def test_a_change_of_one_item_is_a_plain_put_at_half_the_price(on: Aws) -> None:
     on.changes.commit(NEW_ACCOUNT)
 
     assert on.wire.operations() == ["PutItem", "PutItem", "TransactWriteItems"]
+
+
+def test_a_page_costs_one_read_where_one_is_enough(on: Aws) -> None:
+    for number in range(4):
+        row = a_generation(f"gen_{number}")
+        on.changes.commit(Change(now=START, generation=GenerationWrite(None, row)))
+    on.wire.calls.clear()
+
+    def more_follow(send: Send) -> Any:
+        return {**send(), "LastEvaluatedKey": {"user_id": {"S": "ana"}, "id": {"S": "gen_0"}}}
+
+    on.wire.break_next("Query", more_follow)
+    page = on.generations.page("ana", limit=3, cursor=None, state=State.QUEUED, model=None)
+
+    assert ([row.id for row in page.items], on.wire.operations()) == (["gen_3", "gen_2", "gen_1"], ["Query"])
 
 
 def test_a_busy_bucket_costs_one_write_per_reservation(on: Aws) -> None:

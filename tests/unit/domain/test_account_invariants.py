@@ -49,11 +49,11 @@ class AccountMachine(RuleBasedStateMachine):
     @rule(
         amount=st.integers(1, 50),
         source=st.sampled_from(sorted(accounts.PRIORITIES)),
-        days=st.none() | st.integers(1, 40),
+        hours=st.none() | st.integers(1, 72) | st.integers(24, 1000),
     )
-    def grant(self, amount: int, source: GrantSource, days: int | None) -> None:
+    def grant(self, amount: int, source: GrantSource, hours: int | None) -> None:
         self.grants_given += 1
-        expires_at = None if days is None else self.now + days * DAY
+        expires_at = None if hours is None else self.now + timedelta(hours=hours)
         new = new_grant(f"grant:{self.grants_given}", source, amount, now=self.now, expires_at=expires_at)
         self._post(accounts.grant(self.account, new, cause=new.id, now=self.now))
 
