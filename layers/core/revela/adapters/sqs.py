@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 from collections.abc import Iterable
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from revela.adapters.message_group import message_group
 from revela.domain.errors import Transient
 from revela.domain.prediction import Prediction
 from revela.ports import FinishGeneration, Ref
@@ -22,8 +21,6 @@ _TRIES = 3
 # A message stays far below every size limit: what is longer is of no use to the worker.
 _ERROR_MAX_CHARS = 2_000
 _OUTPUTS_MAX = 8
-# AWS: letters, digits and punctuation, at most 128 of them.
-_GROUP = re.compile(r"[!-~]{1,128}")
 
 
 class SqsCommands:
@@ -66,7 +63,7 @@ class SqsCommands:
                 {
                     "Id": str(position),
                     "MessageBody": json.dumps(body, separators=(",", ":")),
-                    "MessageGroupId": _group(user_id),
+                    "MessageGroupId": message_group(user_id),
                 }
                 for position, (user_id, body) in enumerate(batch)
             ]
@@ -93,9 +90,3 @@ def _body(prediction: Prediction) -> dict[str, Any]:
         "output": body["output"][:_OUTPUTS_MAX],
         "error": prediction.error[:_ERROR_MAX_CHARS] if prediction.error else None,
     }
-
-
-def _group(user_id: str) -> str:
-    if _GROUP.fullmatch(user_id):
-        return user_id
-    return hashlib.sha256(user_id.encode()).hexdigest()
