@@ -71,7 +71,7 @@ def _poll(row: Generation, listing: _Listing, ports: Ports, until: datetime) -> 
             return None
         prediction = known
     if not prediction.status.terminal:
-        late = row.deadline_at is not None and ports.clock.now() > row.deadline_at + DEADLINE_MARGIN
+        late = row.deadline_at is not None and ports.clock.now() >= row.deadline_at + DEADLINE_MARGIN
         if not (late or row.cancel_requested_at is not None) or not _may_call(ports, until):
             return None
         answer = cancel_at_provider(row, ports=ports)

@@ -135,10 +135,9 @@ def _next_due(row: Generation, now: datetime, blocked_until: datetime | None) ->
             return max(again, blocked_until) if blocked_until else again
         case State.STARTING:
             return lease_until or now + START_LEASE
-        case State.PROCESSING if row.cancel_requested_at is not None:
-            return now + min(CANCEL_DUE * doubling, POLL_MAX)
         case State.PROCESSING:
-            again = now + min(POLL_FIRST * doubling, POLL_MAX)
+            first = CANCEL_DUE if row.cancel_requested_at is not None else POLL_FIRST
+            again = now + min(first * doubling, POLL_MAX)
             deadline = row.deadline_at + DEADLINE_MARGIN if row.deadline_at else again
             return min(again, deadline) if deadline > now else again
         case State.SAVING:
