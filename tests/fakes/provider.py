@@ -13,6 +13,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.outputs import FakeOutputs
 from tests.fakes.pictures import picture_bytes
 
+_UNANSWERED, _LATER = "created, but nobody hears of it", "created later"
 _CONTENT_TYPES = {"webp": "image/webp", "jpg": "image/jpeg", "png": "image/png"}
 
 
@@ -37,7 +38,8 @@ class FakeProvider:
         self.page_size = 100
         self.secret = "whsec_" + "c2VjcmV0" * 4
         self._clock = clock or FakeClock()
-        self._creates: deque[Exception | None] = deque()
+        self._creates: deque[Exception | str] = deque()
+        self._delayed: list[CreatePrediction] = []
 
     # What a test scripts
 
@@ -47,7 +49,20 @@ class FakeProvider:
 
     def lose_answer(self) -> None:
         """A create to come succeeds, but nobody hears of it."""
-        self._creates.append(None)
+        self._creates.append(_UNANSWERED)
+
+    def delay_create(self) -> None:
+        """A create to come is not answered, and takes effect only when `arrive` is called."""
+        self._creates.append(_LATER)
+
+    def arrive(self) -> list[Prediction]:
+        """Let the creates that were delayed take effect now."""
+        arrived, self._delayed = [self._created(request) for request in self._delayed], []
+        return arrived
+
+    def forget_scripts(self) -> None:
+        """Answer every create to come as it should be."""
+        self._creates.clear()
 
     def start(self, prediction_id: str) -> Prediction:
         return self._move(prediction_id, PredictionStatus.PROCESSING, started_at=self._clock.now())
@@ -77,24 +92,16 @@ class FakeProvider:
 
     @port_call
     def create_prediction(self, request: CreatePrediction) -> Prediction:
-        answer_lost = False
-        if self._creates:
-            error = self._creates.popleft()
-            if error is not None:
-                raise error
-            answer_lost = True
-        prediction_id = f"prediction{len(self.requests) + 1:04d}"
-        self.requests[prediction_id] = request
-        self.predictions[prediction_id] = Prediction(
-            id=prediction_id,
-            status=PredictionStatus.STARTING,
-            created_at=self._clock.now(),
-            input=dict(request.input),
-            version=request.version,
-        )
-        if answer_lost:
-            raise ProviderTransient("connection reset after the request was sent")
-        return self.predictions[prediction_id]
+        if not self._creates:
+            return self._created(request)
+        scripted = self._creates.popleft()
+        if isinstance(scripted, Exception):
+            raise scripted
+        if scripted == _LATER:
+            self._delayed.append(request)
+        else:
+            self._created(request)
+        raise ProviderTransient("connection reset after the request was sent")
 
     @port_call
     def get_prediction(self, prediction_id: str) -> Prediction:
@@ -126,6 +133,18 @@ class FakeProvider:
         return self.secret
 
     # Below
+
+    def _created(self, request: CreatePrediction) -> Prediction:
+        prediction_id = f"prediction{len(self.requests) + 1:04d}"
+        self.requests[prediction_id] = request
+        self.predictions[prediction_id] = Prediction(
+            id=prediction_id,
+            status=PredictionStatus.STARTING,
+            created_at=self._clock.now(),
+            input=dict(request.input),
+            version=request.version,
+        )
+        return self.predictions[prediction_id]
 
     @port_call
     def _page(self, predictions: Sequence[Prediction], start: int) -> Sequence[Prediction]:
