@@ -280,13 +280,18 @@ def test_a_success_bound_to_another_job_is_left_alone(system: System, ports: Fak
     assert not ports.objects.stored
 
 
-def test_the_webhook_of_another_attempt_is_not_adopted(system: System, ports: FakePorts) -> None:
+@pytest.mark.parametrize("status", list(PredictionStatus))
+def test_what_is_heard_of_another_attempt_is_not_adopted(
+    status: PredictionStatus, system: System, ports: FakePorts
+) -> None:
     row = system.starting(created=True)
+    other = system.prediction(row).model_copy(update={"status": status})
 
-    system.tell(ref(row), ports.provider.start(system.prediction(row).id), attempt=2)
+    system.tell(ref(row), other, attempt=2)
 
-    assert system.row(row).state is State.STARTING
-    assert ports.provider.canceled == [system.prediction(row).id]
+    assert system.row(row) == row
+    assert ports.telemetry.counts["PredictionsOrphaned"] == 1
+    assert ports.provider.canceled == ([] if status.terminal else [other.id])
 
 
 # It did not succeed

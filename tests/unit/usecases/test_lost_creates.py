@@ -257,6 +257,61 @@ def test_what_a_webhook_adopts_during_the_listing_keeps_its_prediction(
     assert not ports.provider.canceled
 
 
+def test_what_a_webhook_adopts_during_the_listing_leaves_its_twin_the_other_prediction(
+    system: System, ports: FakePorts
+) -> None:
+    rows = [system.starting(user, created=True, seed=7) for user in (ANA, BIA)]
+
+    def webhooks() -> None:
+        for row in rows[:1]:
+            system.tell(ref(row), ports.provider.start(system.prediction(row).id), attempt=1)
+
+    with meanwhile(ports, "FakeProvider._page", webhooks):
+        lease_over(system)
+
+    assert [system.row(r).prediction_id for r in rows] == [system.prediction(r).id for r in rows]
+
+
+def test_a_job_that_is_at_its_next_attempt_by_then_is_not_given_up(system: System, ports: FakePorts) -> None:
+    row = system.accept()
+    ports.provider.delay_create()
+    system.started(row)
+
+    def fails_and_starts_again() -> None:
+        (late,) = ports.provider.arrive()
+        system.tell(ref(row), ports.provider.fail(late.id, "E8367"), attempt=1)
+        ports.clock.advance(timedelta(seconds=5))
+        ports.provider.refuse(ProviderTransient("connection reset"))
+        assert system.started(row).attempt == 2
+
+    # After the listing showed nothing, before the row is read once more.
+    with meanwhile(ports, "FakeGenerations.get", fails_and_starts_again):
+        lease_over(system)
+
+    assert (system.row(row).state, system.row(row).attempt) == (State.STARTING, 2)
+    assert system.row(row).lost_creates == 0
+
+
+def test_a_create_that_takes_effect_after_it_was_given_up_is_an_orphan(
+    system: System, ports: FakePorts
+) -> None:
+    row = system.accept()
+    ports.provider.delay_create()
+    system.started(row)
+    lease_over(system)
+    assert system.row(row).state is State.QUEUED
+    (late,) = ports.provider.arrive()
+    ports.clock.advance(timedelta(seconds=10))
+    row = system.started(row)
+
+    for _ in range(2):
+        system.tell(ref(row), ports.provider.predictions[late.id], attempt=1)
+
+    assert ports.provider.canceled == [late.id]
+    assert ports.telemetry.counts["PredictionsOrphaned"] == 1
+    assert system.row(row) == row
+
+
 def test_a_start_that_arrives_after_the_job_was_given_up_is_an_orphan(
     system: System, ports: FakePorts
 ) -> None:

@@ -10,7 +10,6 @@ from revela.domain.errors import (
     ProviderRejected,
     ProviderThrottled,
     ProviderTransient,
-    ProviderUnauthorized,
     Transient,
 )
 from revela.domain.generation import Generation, State
@@ -203,7 +202,7 @@ def test_what_was_queued_for_a_day_fails_and_is_refunded(system: System, ports: 
 
 def test_while_the_provider_is_blocked_nothing_is_sent_again(system: System, ports: FakePorts) -> None:
     refused, other = system.accept(), system.accept()
-    ports.provider.refuse(ProviderUnauthorized("whose token?"))
+    ports.provider.refuse(ProviderThrottled("slow down", 300))
     system.start(refused)
     ports.commands.take_started()
 
@@ -211,7 +210,7 @@ def test_while_the_provider_is_blocked_nothing_is_sent_again(system: System, por
     assert not ports.commands.started
     assert system.row(other).due_at == ports.pace.blocked_until()
 
-    system.reconcile(after=MINUTE)
+    system.reconcile(after=4 * MINUTE)
     assert set(ports.commands.started) == {ref(refused), ref(other)}
 
 
@@ -427,6 +426,31 @@ def test_a_cancel_is_repeated_soon_however_long_the_job_has_run(system: System, 
 
     assert due_at is not None
     assert due_at - ports.clock.now() <= timedelta(seconds=15)
+
+
+def test_a_cancel_is_not_repeated_past_the_deadline(system: System, ports: FakePorts) -> None:
+    row = system.processing(model="sdxl")
+    ports.provider.obeys_cancel = False
+    cancel_generation(ref(row), ports=ports)
+    while system.row(row).state is State.PROCESSING:
+        until_due(system, row)
+
+    assert row.deadline_at is not None
+    assert ports.clock.now() - row.deadline_at < MINUTE
+
+
+def test_however_long_the_provider_is_silent_it_is_asked_every_few_minutes(
+    system: System, ports: FakePorts
+) -> None:
+    row = system.processing()
+    cancel_generation(ref(row), ports=ports)
+    ports.calls.before = lambda name: _fail_on(name, "FakeProvider.get_prediction")
+    for _ in range(12):
+        until_due(system, row)
+
+    due_at = system.row(row).due_at
+    assert due_at is not None
+    assert due_at - ports.clock.now() == timedelta(minutes=4)
 
 
 def test_a_cancel_nobody_answers_at_the_deadline_is_tried_again(system: System, ports: FakePorts) -> None:

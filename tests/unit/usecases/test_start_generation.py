@@ -103,7 +103,7 @@ def test_a_message_delivered_twice_in_one_batch_takes_one_slot_and_creates_once(
     system.start(row, row, other)
 
     assert len(ports.provider.requests) == 2
-    next_slot = ports.pace.reserve_creates(1, now=begun)[0]
+    (next_slot,) = ports.pace.reserve_creates(1, now=begun, before=begun + START_TIMEOUT).slots
     assert next_slot == begun + timedelta(seconds=60 / 600 * 1.01) * 2
 
 
@@ -134,14 +134,15 @@ def test_messages_of_what_waits_has_ended_or_is_unknown_are_acknowledged(
 def test_a_message_before_its_time_is_acknowledged_and_reconcile_sends_it_again(
     system: System, ports: FakePorts
 ) -> None:
-    row = system.accept()
-    ports.provider.refuse(ProviderThrottled("slow down", 30))
-    system.start(row)
+    row = system.processing()
+    row = system.hear(row, ports.provider.fail(system.prediction(row).id, "E6716"))
+    assert row.state is State.QUEUED
 
     assert system.start(row) == []
-    assert len(ports.provider.requests) == 0
+    assert system.row(row) == row
+    assert len(ports.provider.requests) == 1
 
-    system.reconcile(after=timedelta(seconds=30))
+    system.reconcile(after=timedelta(seconds=15))
     system.deliver_starts()
     assert system.row(row).state is State.PROCESSING
 
@@ -193,7 +194,8 @@ def test_who_came_first_is_started_first(system: System, ports: FakePorts) -> No
 
 def test_a_slot_beyond_the_processs_end_becomes_the_rows_due(system: System, ports: FakePorts) -> None:
     first, second = system.accept(), system.accept()
-    ports.pace.reserve_creates(200, now=ports.clock.now())  # 20.2 s of everybody's slots
+    now = ports.clock.now()
+    ports.pace.reserve_creates(200, now=now, before=now + START_TIMEOUT)  # 20.2 s of everybody's slots
     slot = ports.clock.now() + timedelta(seconds=200 * 60 / 600 * 1.01)
 
     assert system.start(first, second) == []
@@ -335,7 +337,11 @@ def test_a_failure_of_one_create_blocks_nobody(system: System, ports: FakePorts)
 @pytest.mark.parametrize(
     ("refusal", "code", "detail"),
     [
-        (ProviderRejected("no", ("input.prompt", "input.seed")), "provider_rejected", "input.prompt, input.seed"),
+        (
+            ProviderRejected("no", ("input.prompt", "input.seed")),
+            "provider_rejected",
+            "input.prompt, input.seed",
+        ),
         (ProviderNotFound("no such model"), "model_unavailable", "black-forest-labs/flux-schnell"),
     ],
 )
@@ -354,9 +360,7 @@ def test_a_rejected_create_fails_the_job_and_refunds_it(
     assert system.account().running == 0
 
 
-def test_a_job_whose_model_left_the_catalog_does_not_stop_the_batch(
-    system: System, ports: FakePorts
-) -> None:
+def test_a_job_whose_model_left_the_catalog_does_not_stop_the_batch(system: System, ports: FakePorts) -> None:
     retired, fine = system.accept(model="sdxl"), system.accept()
     ports.catalog = ports.catalog.model_copy(
         update={"models": tuple(m for m in ports.catalog.models if m.id != "sdxl")}
