@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from tests.fakes.clock import START
 
 NEW_ROW = Change(now=START, generation=GenerationWrite(None, a_generation()))
 NEW_ACCOUNT = Change(now=START, account=AccountWrite(None, an_account()), entries=(an_entry(1), an_entry(2)))
+SOON = START + timedelta(minutes=5)
 LOST = ReadTimeoutError(endpoint_url="https://dynamodb.test")
 
 
@@ -159,7 +161,7 @@ def test_slots_that_others_always_take_first_are_a_conflict(on: Aws) -> None:
     on.wire.break_next("UpdateItem", *[refused("ConditionalCheckFailedException")] * 100)
 
     with pytest.raises(Conflict) as conflict:
-        on.pace.reserve_creates(1, now=START)
+        on.pace.reserve_creates(1, now=START, before=SOON)
 
     assert conflict.value.failed == {"contention"}
 
@@ -202,7 +204,7 @@ def test_an_outage_is_transient_whatever_is_asked(on: Aws, fault: Any) -> None:
         "Query": lambda: on.generations.page("ana", limit=1, cursor=None, state=None, model=None),
         "BatchGetItem": lambda: on.generations.get_many([Ref("ana", "gen_01")]),
         "DeleteItem": lambda: on.generations.remove(a_generation()),
-        "UpdateItem": lambda: on.pace.reserve_reads(1, now=START),
+        "UpdateItem": lambda: on.pace.reserve_read(now=START, before=SOON),
     }
     for operation, ask in asked.items():
         on.wire.break_next(operation, fault)
@@ -232,7 +234,7 @@ def test_a_fault_of_ours_is_not_hidden(on: Aws) -> None:
         on.generations.remove(a_generation())
     on.wire.break_next("UpdateItem", refused("ResourceNotFoundException"))
     with pytest.raises(PynamoDBException, match="ResourceNotFound"):
-        on.pace.reserve_creates(1, now=START)
+        on.pace.reserve_creates(1, now=START, before=SOON)
 
 
 # What calls cost
@@ -261,11 +263,11 @@ def test_a_page_costs_one_read_where_one_is_enough(on: Aws) -> None:
     assert ([row.id for row in page.items], on.wire.operations()) == (["gen_3", "gen_2", "gen_1"], ["Query"])
 
 
-def test_a_busy_bucket_costs_one_write_per_reservation(on: Aws) -> None:
+def test_a_reservation_costs_one_read_and_one_write_however_many_slots_it_takes(on: Aws) -> None:
     for _ in range(20):
-        on.pace.reserve_creates(10, now=START)
+        on.pace.reserve_creates(10, now=START, before=SOON)
 
-    assert on.wire.operations() == ["UpdateItem"] * 20
+    assert on.wire.operations() == ["GetItem", "UpdateItem"] * 20
 
 
 def test_all_tables_share_one_client(on: Aws) -> None:

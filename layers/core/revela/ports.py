@@ -18,6 +18,7 @@ from revela.domain.change import Change, IdempotencyKey
 from revela.domain.events import DomainEvent
 from revela.domain.generation import Generation, State
 from revela.domain.ledger import LedgerEntry
+from revela.domain.pace import Turns
 from revela.domain.prediction import Prediction
 
 Item = TypeVar("Item", covariant=True)
@@ -199,16 +200,29 @@ class Events(Protocol):
 
 
 class Pace(Protocol):
-    """The provider's limits are the account's, so that slots are reserved, not tested."""
+    """The provider's limits are the account's, so that slots are reserved, not tested.
 
-    def reserve_creates(self, count: int, *, now: datetime) -> list[datetime]:
-        """Return when each of `count` creates may be sent, ascending."""
+    Of a refusal, `sent_at` is when the request went out and `until` when it may work again. All raise
+    Transient; those that write, Conflict.
+    """
 
-    def reserve_reads(self, count: int, *, now: datetime) -> datetime:
-        """Return when the first of `count` other requests may be sent."""
+    def reserve_creates(self, count: int, *, now: datetime, before: datetime) -> Turns:
+        """Reserve up to `count` slots for creates, none after `before`."""
 
-    def block(self, *, until: datetime) -> None:
-        """The provider refused: nobody creates before `until`."""
+    def is_void(self, turns: Turns) -> bool:
+        """Tell whether a refusal has taken these slots back since: reserve anew."""
+
+    def reserve_read(self, *, now: datetime, before: datetime) -> datetime | None:
+        """Return when another request may be sent, None if not `before` that time."""
+
+    def create_refused(self, *, sent_at: datetime, now: datetime, until: datetime) -> float | None:
+        """We were too fast: block and slow down. Return the new rate per minute, None if it was known."""
+
+    def read_refused(self, *, sent_at: datetime, now: datetime, until: datetime) -> float | None:
+        """As `create_refused`, of other requests."""
+
+    def block(self, *, sent_at: datetime, now: datetime, until: datetime) -> None:
+        """The provider refused the account, at any rate: nobody creates before `until`."""
 
     def blocked_until(self) -> datetime | None: ...
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from revela.domain.errors import Permanent, ProviderNotFound, ProviderTransient, Transient
+from revela.domain.errors import Permanent, ProviderNotFound, ProviderThrottled, ProviderTransient, Transient
 from revela.domain.generation import Event, Failure, Generation, State, fingerprint
 from revela.domain.policy import DEADLINE_MARGIN, LOST_CREATES_MAX
 from revela.domain.prediction import Prediction, PredictionStatus
@@ -112,6 +112,7 @@ def _read_listing(rows: Sequence[Generation], ports: Ports, until: datetime) -> 
     since = min((row.claimed_at for row in rows if row.claimed_at is not None), default=ports.clock.now())
     if not _may_call(ports, until):
         return listing
+    sent_at = ports.clock.now()
     try:
         for page in ports.provider.list_predictions(created_after=since - CLOCKS_DIFFER):
             for prediction in page:
@@ -125,7 +126,9 @@ def _read_listing(rows: Sequence[Generation], ports: Ports, until: datetime) -> 
                 return listing
             if not _may_call(ports, until):
                 return listing
+            sent_at = ports.clock.now()
     except (ProviderTransient, Permanent) as error:
+        _slow_down(error, sent_at, ports)
         ports.telemetry.warning("listing_not_read", reason=type(error).__name__)
         return listing
     listing.complete = True
@@ -135,6 +138,7 @@ def _read_listing(rows: Sequence[Generation], ports: Ports, until: datetime) -> 
 def _get(prediction_id: str, ports: Ports, until: datetime) -> Prediction | None:
     if not _may_call(ports, until):
         return None
+    sent_at = ports.clock.now()
     try:
         return ports.provider.get_prediction(prediction_id)
     except ProviderNotFound:
@@ -142,6 +146,7 @@ def _get(prediction_id: str, ports: Ports, until: datetime) -> Prediction | None
             id=prediction_id, status=PredictionStatus.FAILED, error="not found", data_removed=True
         )
     except (ProviderTransient, Permanent) as error:
+        _slow_down(error, sent_at, ports)
         ports.telemetry.warning(
             "prediction_not_read", prediction_id=prediction_id, reason=type(error).__name__
         )
@@ -153,11 +158,22 @@ def _may_call(ports: Ports, until: datetime) -> bool:
     now = ports.clock.now()
     if now + ONE_CALL_NEEDS > until:
         return False
-    slot = ports.pace.reserve_reads(1, now=now)
-    if slot + ONE_CALL_NEEDS > until:
+    slot = ports.pace.reserve_read(now=now, before=until - ONE_CALL_NEEDS)
+    if slot is None:
         return False
     ports.clock.sleep_until(slot)
     return True
+
+
+def _slow_down(error: Exception, sent_at: datetime, ports: Ports) -> None:
+    """Tell the pace of a refusal for being too fast; any other error is not its concern."""
+    if not isinstance(error, ProviderThrottled):
+        return
+    now = ports.clock.now()
+    wait = REFUSED_WAIT if error.retry_after_s is None else timedelta(seconds=error.retry_after_s)
+    rate = ports.pace.read_refused(sent_at=sent_at, now=now, until=now + wait)
+    if rate is not None:
+        ports.telemetry.count("ReadsPerMinute", rate)
 
 
 def _give_up_create(row: Generation, ports: Ports) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from revela.domain.errors import (
@@ -39,39 +40,52 @@ def start_generation(refs: Sequence[Ref], *, ports: Ports, until: datetime) -> l
     for row in rows:
         if row.cancel_requested_at is not None and row.state.at_provider:
             cancel_at_provider(row, ports=ports)
-    ready = sorted((row for row in rows if _may_start(row, now)), key=lambda row: row.id)
-    if not ready:
-        return failed
-    slots = ports.pace.reserve_creates(len(ready), now=now)
-    for row, slot in zip(ready, slots, strict=True):
-        ref = Ref(row.user_id, row.id)
-        try:
-            begins_at = _await_turn(slot, ports, until)
-            if begins_at + ONE_CREATE_NEEDS > until:
-                _postpone(row, begins_at, ports)
-                continue
-            ports.telemetry.count("SlotWait", (begins_at - now).total_seconds() * 1000, unit="Milliseconds")
-            _start(ref, row, ports)
-        except Transient as error:
-            ports.telemetry.warning("start_failed", generation_id=row.id, reason=type(error).__name__)
-            failed.append(ref)
-        except Refused as error:
-            # Its model has left the catalog: it may come back, or the job gets too old for the queue.
-            ports.telemetry.warning("start_impossible", generation_id=row.id, reason=str(error))
+    ready: Sequence[Generation] = sorted(
+        (row for row in rows if _may_start(row, now)), key=lambda row: row.id
+    )
+    while ready:
+        ready = _start_in_turn(ready, failed, ports, until)
     return failed
 
 
-def _await_turn(slot: datetime, ports: Ports, until: datetime) -> datetime:
-    """Return when the create may begin: it has come, unless that is too late for this process.
+def _start_in_turn(
+    ready: Sequence[Generation], failed: list[Ref], ports: Ports, until: datetime
+) -> Sequence[Generation]:
+    """Start each row in its slot; return those whose slots became void, for somebody was refused."""
+    now, last_begin = ports.clock.now(), until - ONE_CREATE_NEEDS
+    turns = ports.pace.reserve_creates(len(ready), now=now, before=last_begin)
+    in_turn, too_many = ready[: len(turns.slots)], ready[len(turns.slots) :]
+    void: Sequence[Generation] = ()
+    for n, (row, slot) in enumerate(zip(in_turn, turns.slots, strict=True)):
+        with _apart(row, failed, ports):
+            ports.clock.sleep_until(slot)
+            begins_at = ports.clock.now()
+            if begins_at > last_begin:
+                # Creates of the same batch have taken long.
+                _postpone(row, begins_at, ports)
+                continue
+            if ports.pace.is_void(turns):
+                void = in_turn[n:]
+                break
+            ports.telemetry.count("SlotWait", (begins_at - now).total_seconds() * 1000, unit="Milliseconds")
+            _start(Ref(row.user_id, row.id), row, ports)
+    for row, later in zip(too_many, turns.later, strict=True):
+        with _apart(row, failed, ports):
+            _postpone(row, later, ports)
+    return void
 
-    Creates of the same batch may have taken long; any worker may have been refused meanwhile.
-    """
-    while True:
-        now = ports.clock.now()
-        begins_at = max(slot, now, ports.pace.blocked_until() or now)
-        if begins_at <= now or begins_at + ONE_CREATE_NEEDS > until:
-            return begins_at
-        ports.clock.sleep_until(begins_at)
+
+@contextmanager
+def _apart(row: Generation, failed: list[Ref], ports: Ports) -> Iterator[None]:
+    """Keep what fails for one row from the rest of its batch."""
+    try:
+        yield
+    except Transient as error:
+        ports.telemetry.warning("start_failed", generation_id=row.id, reason=type(error).__name__)
+        failed.append(Ref(row.user_id, row.id))
+    except Refused as error:
+        # Its model has left the catalog: it may come back, or the job gets too old for the queue.
+        ports.telemetry.warning("start_impossible", generation_id=row.id, reason=str(error))
 
 
 def _may_start(row: Generation, now: datetime) -> bool:
@@ -165,9 +179,14 @@ def _refused(claimed: Generation, error: ProviderUnavailable, ports: Ports) -> N
         )
 
     move(Ref(claimed.user_id, claimed.id), decide, ports=ports, seen=claimed)
-    if isinstance(error, (ProviderThrottled, OutOfCredit, ProviderUnauthorized)):
-        # The refusal is the account's, not this create's.
-        ports.pace.block(until=again_at)
+    # These refusals are the account's, not this create's.
+    sent_at = claimed.claimed_at or now
+    if isinstance(error, ProviderThrottled):
+        rate = ports.pace.create_refused(sent_at=sent_at, now=now, until=again_at)
+        if rate is not None:
+            ports.telemetry.count("CreatesPerMinute", rate)
+    elif isinstance(error, (OutOfCredit, ProviderUnauthorized)):
+        ports.pace.block(sent_at=sent_at, now=now, until=again_at)
 
 
 def _rejected(claimed: Generation, failure: Failure, ports: Ports) -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from pynamodb.exceptions import UpdateError
 from pynamodb.expressions.condition import Condition
@@ -9,79 +9,88 @@ from pynamodb.expressions.update import Action
 
 from revela.adapters.dynamodb.failures import condition_failed, transient
 from revela.adapters.dynamodb.tables import PaceRow, Tables
-from revela.domain.errors import Conflict
+from revela.domain.pace import (
+    LONG_AGO,
+    Advance,
+    Bucket,
+    Limit,
+    Read,
+    Result,
+    Steps,
+    Turns,
+    Write,
+    per_minute,
+    refuse,
+    reserve,
+)
 
 _CREATES, _READS = "pace#creates", "pace#reads"
-# Our slots and the provider's window drift apart by the network's jitter: measured, 1 % is enough
-# for no refusal at 99 % of the rate.
-_MARGIN = 1.01
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-# Between two failed conditions someone else's write must lie; so many in a row do not happen.
-_TRIES = 20
 
 
 class DynamoPace:
-    """One item per bucket holds the next free time; a reservation moves it on in one write.
-
-    A block moves it too, so that no reservation needs to look at `blocked_until`.
-    """
+    """One item per bucket. A reservation is a read and a write, however many slots it takes."""
 
     def __init__(self, tables: Tables, *, creates_per_minute: int, reads_per_minute: int) -> None:
         self._tables = tables
-        self._gaps_us = {
-            _CREATES: round(60_000_000 / creates_per_minute * _MARGIN),
-            _READS: round(60_000_000 / reads_per_minute * _MARGIN),
-        }
-        # What this process saw last: tells which of the two writes to try first.
-        self._seen_us: dict[str, int] = {}
+        self._creates = Limit.per_minute(creates_per_minute)
+        self._reads = Limit.per_minute(reads_per_minute)
 
-    def reserve_creates(self, count: int, *, now: datetime) -> list[datetime]:
-        first_us = self._reserve(_CREATES, count, _us(now))
-        return [_time(first_us + n * self._gaps_us[_CREATES]) for n in range(count)]
+    def reserve_creates(self, count: int, *, now: datetime, before: datetime) -> Turns:
+        return self._carry_out(_CREATES, reserve(self._creates, count, now=now, before=before))
 
-    def reserve_reads(self, count: int, *, now: datetime) -> datetime:
-        return _time(self._reserve(_READS, count, _us(now)))
+    def is_void(self, turns: Turns) -> bool:
+        return self._read(_CREATES).epoch != turns.epoch
 
-    def block(self, *, until: datetime) -> None:
-        row = self._tables.pace
-        until_us = _us(until)
-        earlier = row.next_us.does_not_exist() | (row.next_us < until_us)
-        both = [row.next_us.set(until_us), row.blocked_until_us.set(until_us)]
-        if self._update(_CREATES, both, earlier) is not None:
-            return
-        # Slots are handed out beyond the block already.
-        longer = row.blocked_until_us.does_not_exist() | (row.blocked_until_us < until_us)
-        self._update(_CREATES, [row.blocked_until_us.set(until_us)], longer)
+    def reserve_read(self, *, now: datetime, before: datetime) -> datetime | None:
+        turns = self._carry_out(_READS, reserve(self._reads, 1, now=now, before=before))
+        return turns.slots[0] if turns.slots else None
+
+    def create_refused(self, *, sent_at: datetime, now: datetime, until: datetime) -> float | None:
+        return self._slow_down(_CREATES, self._creates, sent_at, now, until)
+
+    def read_refused(self, *, sent_at: datetime, now: datetime, until: datetime) -> float | None:
+        return self._slow_down(_READS, self._reads, sent_at, now, until)
+
+    def block(self, *, sent_at: datetime, now: datetime, until: datetime) -> None:
+        steps = refuse(self._creates, sent_at=sent_at, now=now, until=until, too_fast=False)
+        self._carry_out(_CREATES, steps)
 
     def blocked_until(self) -> datetime | None:
+        until = self._read(_CREATES).blocked_until
+        return None if until == LONG_AGO else until
+
+    def _slow_down(
+        self, bucket: str, limit: Limit, sent_at: datetime, now: datetime, until: datetime
+    ) -> float | None:
+        steps = refuse(limit, sent_at=sent_at, now=now, until=until, too_fast=True)
+        learned = self._carry_out(bucket, steps)
+        return None if learned is None else per_minute(learned.learned_gap)
+
+    def _carry_out(self, bucket: str, steps: Steps[Result]) -> Result:
+        answer: Bucket | None = None
+        step = next(steps)
+        while True:
+            answer = self._read(bucket) if isinstance(step, Read) else self._write(bucket, step)
+            try:
+                step = steps.send(answer)
+            except StopIteration as end:
+                result: Result = end.value
+                return result
+
+    def _read(self, bucket: str) -> Bucket:
         row = self._tables.pace
         try:
             with transient():
-                found = row.get(_CREATES, consistent_read=True)
+                return _bucket(row.get(bucket, consistent_read=True))
         except row.DoesNotExist:
-            return None
-        return _time(int(found.blocked_until_us)) if found.blocked_until_us else None
+            return Bucket()
 
-    def _reserve(self, bucket: str, count: int, now_us: int) -> int:
-        """Return the first of `count` slots, in microseconds since the epoch."""
-        row = self._tables.pace
-        taken_us = count * self._gaps_us[bucket]
-        busy = self._seen_us.get(bucket, 0) >= now_us
-        for _ in range(_TRIES):
-            if busy:
-                written = self._update(bucket, [row.next_us.add(taken_us)], row.next_us >= now_us)
-            else:
-                idle = row.next_us.does_not_exist() | (row.next_us < now_us)
-                written = self._update(bucket, [row.next_us.set(now_us + taken_us)], idle)
-            if written is not None:
-                self._seen_us[bucket] = int(written.next_us)
-                return int(written.next_us) - taken_us
-            busy = not busy
-        raise Conflict({"contention"})
-
-    def _update(self, bucket: str, actions: Sequence[Action], condition: Condition) -> PaceRow | None:
-        """Return the item after the write, or None when the condition did not hold."""
+    def _write(self, bucket: str, write: Write) -> Bucket | None:
+        """Return the item after the write, or None when its condition did not hold."""
+        actions, condition = (
+            self._advance(write) if isinstance(write, Advance) else self._reopen(write.bucket)
+        )
         row = self._tables.pace
         try:
             with transient():
@@ -92,12 +101,45 @@ class DynamoPace:
             if condition_failed(error):
                 return None
             raise
-        return row.from_raw_data(written["Attributes"])
+        return _bucket(row.from_raw_data(written["Attributes"]))
+
+    def _advance(self, to: Advance) -> tuple[Sequence[Action], Condition]:
+        row, now_us, by_us = self._tables.pace, _us(to.now), to.by // _MICROSECOND
+        if to.idle:
+            idle = row.next_us.does_not_exist() | (row.next_us < now_us)
+            return [row.next_us.set(now_us + by_us)], idle & self._epoch_is(to.epoch)
+        busy = (row.next_us >= now_us) & (row.next_us <= _us(to.latest))
+        return [row.next_us.add(by_us)], busy & self._epoch_is(to.epoch)
+
+    def _reopen(self, to: Bucket) -> tuple[Sequence[Action], Condition]:
+        row = self._tables.pace
+        actions = [
+            row.next_us.set(_us(to.next_at)),
+            row.blocked_from_us.set(_us(to.blocked_from)),
+            row.blocked_until_us.set(_us(to.blocked_until)),
+            row.learned_gap_us.set(to.learned_gap // _MICROSECOND),
+            row.epoch.set(to.epoch),
+        ]
+        return actions, self._epoch_is(to.epoch - 1)
+
+    def _epoch_is(self, epoch: int) -> Condition:
+        row = self._tables.pace
+        return row.epoch == epoch if epoch else row.epoch.does_not_exist()
+
+
+def _bucket(row: PaceRow) -> Bucket:
+    return Bucket(
+        next_at=_time(row.next_us),
+        blocked_from=_time(row.blocked_from_us),
+        blocked_until=_time(row.blocked_until_us),
+        learned_gap=int(row.learned_gap_us or 0) * _MICROSECOND,
+        epoch=int(row.epoch or 0),
+    )
 
 
 def _us(when: datetime) -> int:
-    return (when - _EPOCH) // _MICROSECOND
+    return (when - LONG_AGO) // _MICROSECOND
 
 
-def _time(us: int) -> datetime:
-    return _EPOCH + us * _MICROSECOND
+def _time(us: float | None) -> datetime:
+    return LONG_AGO + int(us or 0) * _MICROSECOND

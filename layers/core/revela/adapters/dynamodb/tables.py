@@ -157,7 +157,10 @@ class PaceRow(Row):
 
     id = UnicodeAttribute(hash_key=True)
     next_us = NumberAttribute(null=True)
+    blocked_from_us = NumberAttribute(null=True)
     blocked_until_us = NumberAttribute(null=True)
+    learned_gap_us = NumberAttribute(null=True)
+    epoch = NumberAttribute(null=True)
 
 
 RowKind = TypeVar("RowKind", bound=Row)
