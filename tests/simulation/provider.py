@@ -106,9 +106,12 @@ class ProviderActor:
                     self._fake.abort(prediction.id)
                 elif self._fake.obeys_cancel:
                     self._fake.end_canceled(prediction.id)
-            elif prediction.completed_at and now - prediction.completed_at > RETENTION:
-                if not prediction.data_removed:
-                    self._fake.forget_output(prediction.id)
+            elif (
+                prediction.completed_at
+                and now - prediction.completed_at > RETENTION
+                and not prediction.data_removed
+            ):
+                self._fake.forget_output(prediction.id)
 
     def announce(self) -> None:
         """Send a webhook for everything that changed since, unless it is lost on its way."""

@@ -60,7 +60,9 @@ def assert_history_goes_on(before: Rows, now: Rows) -> None:
             assert row.state in (was.state, State.DELETING), ref
             assert (row.outputs, row.credits_charged) == (was.outputs, was.credits_charged), ref
     for user_id in {ref.user_id for ref in now}:
-        waited = sorted(at.id for at, was in before.items() if at.user_id == user_id and was.state == "waiting")
+        waited = sorted(
+            at.id for at, was in before.items() if at.user_id == user_id and was.state == "waiting"
+        )
         still = [id_ for id_ in waited if now[Ref(user_id, id_)].state is State.WAITING]
         went = [id_ for id_ in waited if now[Ref(user_id, id_)].state in RUNNING]
         assert not still or not went or max(went) < min(still), f"{user_id}: {went} overtook {still}"
@@ -97,6 +99,7 @@ def assert_at_rest(world: World) -> None:
     for account in store.accounts.values():
         assert (account.held, account.running, account.waiting) == (0, 0, 0), account.user_id
     assert not store.pointers
-    known = {id_ for row in store.generations.values() for id_ in (row.published_prefix, row.quarantine_prefix)}
+    rows = store.generations.values()
+    known = {prefix for row in rows for prefix in (row.published_prefix, row.quarantine_prefix)}
     strays = [key for key in world.ports.objects.stored if not key.startswith(tuple(known))]
     assert not strays, "objects of deleted generations are left"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from revela.domain.errors import Refused, Transient
@@ -131,10 +132,8 @@ class World:
         def work(until: datetime) -> int:
             return reconcile_jobs(ports=self.ports, until=until)
 
-        try:
+        with suppress(Killed, Transient):  # the next minute's run does the same work
             self.processes.run(work, timeout=RECONCILE_TIMEOUT)
-        except (Killed, Transient):
-            pass  # the next minute's run does the same work
 
     # Time
 

@@ -141,9 +141,7 @@ def test_a_start_that_arrives_after_the_end_changes_nothing(
     assert not ports.provider.canceled
 
 
-def test_a_start_that_arrives_after_a_retry_began_does_not_touch_it(
-    system: System, ports: FakePorts
-) -> None:
+def test_a_start_that_arrives_after_a_retry_began_does_not_touch_it(system: System, ports: FakePorts) -> None:
     row = system.processing()
     started = ports.provider.start(system.prediction(row).id)
     system.hear(row, ports.provider.fail(started.id))
@@ -219,9 +217,7 @@ def test_a_lost_create_answer_is_adopted_by_its_failure(system: System, ports: F
     assert (row.state, row.prediction_id) == (State.FAILED, failed.id)
 
 
-def test_a_prediction_that_no_job_owns_is_canceled_and_counted_once(
-    system: System, ports: FakePorts
-) -> None:
+def test_a_prediction_that_no_job_owns_is_canceled_and_counted_once(system: System, ports: FakePorts) -> None:
     row = system.processing()
     ports.provider.lose_answer()
     stray = system.started(system.accept())
@@ -329,7 +325,8 @@ def fail_repeatedly(system: System, row: Generation, error: str | None) -> tuple
             "moderated",
         ),
         (
-            "The input or output was flagged as sensitive. Please try again with different inputs. (E005) (x1)",
+            "The input or output was flagged as sensitive. "
+            "Please try again with different inputs. (E005) (x1)",
             1,
             "moderated",
         ),
@@ -420,7 +417,8 @@ def test_the_providers_words_are_kept_for_operators_but_not_at_any_length(
 ) -> None:
     row = system.processing()
 
-    row = system.hear(row, ports.provider.fail(system.prediction(row).id, "NSFW content detected" + "x" * 9999))
+    error = "NSFW content detected" + "x" * 9999
+    row = system.hear(row, ports.provider.fail(system.prediction(row).id, error))
 
     assert row.failure is not None
     assert row.failure.detail is not None

@@ -99,9 +99,7 @@ def test_a_prediction_of_another_job_is_the_callers_business(system: System, por
     assert conflict.value.failed == {"prediction"}
 
 
-def test_with_row_and_prediction_both_changed_the_row_is_read_again(
-    system: System, ports: FakePorts
-) -> None:
+def test_with_row_and_prediction_both_changed_the_row_is_read_again(system: System, ports: FakePorts) -> None:
     row = system.starting(created=True)
     stray = system.prediction(row)
     owner = PredictionClaim(stray.id, "orphan_1", ports.clock.now())

@@ -376,9 +376,7 @@ def test_what_succeeds_while_we_cancel_it_is_saved(system: System, ports: FakePo
     assert row.prediction_id
     prediction_id = row.prediction_id
 
-    with meanwhile(
-        ports, "FakeProvider.cancel_prediction", lambda: ports.provider.succeed(prediction_id)
-    ):
+    with meanwhile(ports, "FakeProvider.cancel_prediction", lambda: ports.provider.succeed(prediction_id)):
         past_deadline(system, row)
     system.deliver_finishes()
 
@@ -516,4 +514,3 @@ def test_the_number_of_visits_is_told(system: System, ports: FakePorts) -> None:
 
     assert system.reconcile(after=MINUTE) == 2
     assert ports.telemetry.values["Reconciled"] == [2]
-
