@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from revela.domain.errors import Refused, Transient
 from revela.domain.generation import Generation
@@ -28,6 +29,9 @@ RECONCILE_TIMEOUT = timedelta(seconds=55)
 START_BATCH, FINISH_BATCH = 10, 5
 
 PLANS = {"ana": "free", "bia": "essential", "caio": "studio"}
+
+
+Answer = TypeVar("Answer")
 
 
 class World:
@@ -157,7 +161,7 @@ class World:
             self.finish_messages_arrive()
             self._let_messages_travel()
 
-    def _call(self, request: Callable[[], object]) -> object:
+    def _call(self, request: Callable[[], Answer]) -> Answer | None:
         """Send a request to the API; None when it was refused, or nobody knows what became of it."""
         try:
             return self.processes.run(lambda _: request(), timeout=API_TIMEOUT)
