@@ -8,9 +8,9 @@ from pathlib import Path
 
 import uvicorn
 
-from local.replicate.app import create_app
+from local.replicate.app import closing_dropped, create_app
 from local.replicate.clock import Clock
-from local.replicate.stand_in import DEFAULT_TOKEN, Settings, StandIn
+from local.replicate.stand_in import DEFAULT_FILES_SECRET, DEFAULT_TOKEN, Settings, StandIn
 from local.replicate.webhooks import new_secret
 
 HOST = "127.0.0.1"
@@ -33,11 +33,15 @@ def main(arguments: list[str] | None = None) -> int:
             origin=(asked.origin or own_origin).rstrip("/"),
             token=asked.token,
             webhook_secret=asked.webhook_secret or new_secret(),
+            files_secret=asked.files_secret,
         )
         stand_in = StandIn(settings, clock=Clock(scale=asked.time_scale))
         server = uvicorn.Server(
             uvicorn.Config(
-                create_app(stand_in), log_config=None, access_log=False, timeout_graceful_shutdown=2
+                closing_dropped(create_app(stand_in)),
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=2,
             )
         )
         listener.listen()
@@ -52,6 +56,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--origin", help="origin of all URLs in replies, where it is not the port's own")
     parser.add_argument("--token", default=DEFAULT_TOKEN, help="API token to accept (default %(default)s)")
     parser.add_argument("--webhook-secret", type=_webhook_secret, help="whsec_..., a new one by default")
+    parser.add_argument(
+        "--files-secret",
+        default=DEFAULT_FILES_SECRET,
+        help="what download URLs of files are signed with (default %(default)s)",
+    )
     parser.add_argument(
         "--time-scale", type=_scale, default=1.0, help="seconds of its clock in a real second"
     )

@@ -3,6 +3,7 @@
 import contextlib
 import hmac
 import logging
+import re
 from collections.abc import AsyncIterator
 
 import anyio
@@ -14,11 +15,26 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from local.replicate.answering import answer_with_faults, kind_of
 from local.replicate.problems import Problem, method_not_allowed, not_found, throttled, unauthenticated
-from local.replicate.routes import account, control, delivery, models, predictions
+from local.replicate.routes import (
+    account,
+    control,
+    delivery,
+    deployments,
+    files,
+    models,
+    predictions,
+    search,
+    trainings,
+    versions,
+)
+from local.replicate.spoiling import ConnectionDropped
 from local.replicate.stand_in import StandIn
 
 logger = logging.getLogger(__name__)
+
+SIGNED = re.compile(r"/v1/files/[^/]+/download")  # the signature in the URL stands for the token
 
 
 def create_app(stand_in: StandIn) -> Starlette:
@@ -33,7 +49,12 @@ def create_app(stand_in: StandIn) -> Starlette:
     app = Starlette(
         routes=[
             *predictions.ROUTES,
+            *trainings.ROUTES,
             *models.ROUTES,
+            *versions.ROUTES,
+            *deployments.ROUTES,
+            *files.ROUTES,
+            *search.ROUTES,
             *account.ROUTES,
             *delivery.ROUTES,
             *control.ROUTES,
@@ -44,6 +65,18 @@ def create_app(stand_in: StandIn) -> Starlette:
     )
     app.state.stand_in = stand_in
     return app
+
+
+def closing_dropped(app: ASGIApp) -> ASGIApp:
+    """For a server: it closes the connection of an answer that is left unfinished."""
+
+    async def served(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await app(scope, receive, send)
+        except ConnectionDropped:
+            logger.info("%s %s dropped on order", scope["method"], scope["path"])
+
+    return served
 
 
 class Gate:
@@ -60,7 +93,8 @@ class Gate:
         self._stand_in.scheduler.run_due()
         status = 0
         try:
-            extra = self._admit(scope) if scope["path"].startswith("/v1/") else {}
+            is_api = scope["path"].startswith("/v1/")
+            extra = self._admit(scope) if is_api and not SIGNED.fullmatch(scope["path"]) else {}
         except Problem as problem:
             logger.info("%s %s %s", scope["method"], scope["path"], problem.status)
             await problem.response()(scope, receive, send)
@@ -73,7 +107,10 @@ class Gate:
                 MutableHeaders(scope=message).update(extra)
             await send(message)
 
-        await self._app(scope, receive, send_with_headers)
+        if is_api:
+            await answer_with_faults(self._app, self._stand_in, scope, receive, send_with_headers)
+        else:
+            await self._app(scope, receive, send_with_headers)
         logger.info("%s %s %s", scope["method"], scope["path"], status)
 
     def _admit(self, scope: Scope) -> dict[str, str]:
@@ -84,9 +121,9 @@ class Gate:
             token.strip().encode(), stand_in.settings.token.encode()
         ):
             raise unauthenticated()
-        is_create = scope["method"] == "POST" and scope["path"].endswith("/predictions")
-        bucket = stand_in.creates if is_create else stand_in.others
-        retry_after_s = stand_in.faults.next_throttling_s(is_create=is_create)
+        kind = kind_of(scope)
+        bucket = stand_in.creates if kind == "creates" else stand_in.others
+        retry_after_s = stand_in.faults.next_throttling_s(kind)
         if retry_after_s is None:
             allowance = bucket.take()
             if allowance is not None:

@@ -56,6 +56,7 @@ class Scheduler:
         self._due: list[tuple[float, int, Action]] = []
         self._order = itertools.count()
         self._changed = asyncio.Event()
+        self._sleepers: set[asyncio.Event] = set()
 
     def at(self, due_s: float, action: Action) -> None:
         heapq.heappush(self._due, (due_s, next(self._order), action))
@@ -77,8 +78,20 @@ class Scheduler:
             except TimeoutError:
                 continue
 
+    async def sleep(self, seconds: float) -> None:
+        """Until so many seconds have passed, or everything that was due is forgotten."""
+        woken = asyncio.Event()
+        self._sleepers.add(woken)
+        self.at(self._clock.now_s() + seconds, lambda _: woken.set())
+        try:
+            await woken.wait()
+        finally:
+            self._sleepers.discard(woken)
+
     def clear(self) -> None:
         self._due.clear()
+        for woken in self._sleepers:
+            woken.set()
         self._changed.set()
 
 

@@ -8,6 +8,8 @@ from typing import Any
 @dataclass
 class Counters:
     creates: int = 0  # accepted
+    trainings: int = 0  # accepted
+    uploads: int = 0
     cancels: int = 0  # asked for, of whatever state
     throttled: int = 0
     deliveries: int = 0  # output files handed out

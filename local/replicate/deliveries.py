@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from local.replicate.drawing.picture import Picture
 from local.replicate.drawing.render import render
@@ -13,41 +14,52 @@ KEPT_BYTES = 64_000_000  # drawn files kept at hand; any other is drawn anew
 DRAWING_AT_ONCE = 2
 
 
+@dataclass(frozen=True)
+class Weights:
+    """What a training learned, in a tar."""
+
+    data: bytes
+    file_name: str = "trained_model.tar"
+    content_type: str = "application/x-tar"
+
+
 class Deliveries:
     def __init__(self, origin: str) -> None:
         self._origin = origin
-        self._pictures: dict[str, Picture] = {}
+        self._files: dict[str, Picture | Weights] = {}
         self._drawn: OrderedDict[str, bytes] = OrderedDict()
         self._drawn_bytes = 0
         self._pen = asyncio.Semaphore(DRAWING_AT_ONCE)
 
-    def publish(self, picture: Picture) -> str:
-        """The URL that the picture has from now on."""
-        key = f"{secrets.token_urlsafe(24)}/{picture.file_name}"
-        self._pictures[key] = picture
+    def publish(self, file: Picture | Weights) -> str:
+        """The URL that the file has from now on."""
+        key = f"{secrets.token_urlsafe(24)}/{file.file_name}"
+        self._files[key] = file
         return f"{self._origin}{PATH}/{key}"
 
-    async def read(self, key: str) -> tuple[Picture, bytes] | None:
-        picture = self._pictures.get(key)
-        if picture is None:
+    async def read(self, key: str) -> tuple[Picture | Weights, bytes] | None:
+        file = self._files.get(key)
+        if file is None:
             return None
+        if isinstance(file, Weights):
+            return file, file.data
         async with self._pen:
             data = self._drawn.get(key)
             if data is None:
-                data = await asyncio.to_thread(render, picture)
-        if key not in self._pictures:  # deleted while it was being drawn
+                data = await asyncio.to_thread(render, file)
+        if key not in self._files:  # deleted while it was being drawn
             return None
         self._keep(key, data)
-        return picture, data
+        return file, data
 
     def delete(self, urls: Sequence[str]) -> None:
         for url in urls:
             key = url.removeprefix(f"{self._origin}{PATH}/")
-            self._pictures.pop(key, None)
+            self._files.pop(key, None)
             self._drop(key)
 
     def clear(self) -> None:
-        self._pictures.clear()
+        self._files.clear()
         self._drawn.clear()
         self._drawn_bytes = 0
 

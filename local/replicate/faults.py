@@ -2,7 +2,27 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar, get_args
+
+Kind = Literal["creates", "trainings", "others"]  # of requests
+Scope = Literal["creates", "trainings", "all"]
+Moment = Literal["before", "after"]  # something was done
+Spoiling = Literal[
+    "truncated", "wrong_type", "redirect", "drip", "endless", "gzip_bomb", "gone", "unavailable"
+]
+Oddity = Literal["nulls", "unknown_fields", "error_type", "precision"]
+
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+MOMENTS: tuple[Moment, ...] = get_args(Moment)
+SPOILINGS: tuple[Spoiling, ...] = get_args(Spoiling)
+ODDITIES: tuple[Oddity, ...] = get_args(Oddity)
+
+What = TypeVar("What")
+
+
+@dataclass(frozen=True)
+class Always:
+    """An order that says nothing but how often."""
 
 
 @dataclass(frozen=True)
@@ -19,34 +39,82 @@ class Slowness:
 
 
 @dataclass(frozen=True)
+class Fewer:
+    images: int
+
+
+@dataclass(frozen=True)
+class Odd:
+    fields: tuple[Oddity, ...]
+
+
+@dataclass(frozen=True)
+class Delay:
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Throttling:
     retry_after_s: int
-    scope: Literal["creates", "all"]
+    scope: Scope
     until_s: float | None = None  # None: as many requests as were ordered
 
-    def applies_to(self, *, is_create: bool) -> bool:
-        return is_create or self.scope == "all"
+
+@dataclass(frozen=True)
+class Lateness:
+    seconds: float
+    scope: Scope
 
 
-class Order:
+@dataclass(frozen=True)
+class Breakdown:
+    status: int
+    scope: Scope
+    when: Moment
+
+
+@dataclass(frozen=True)
+class Drop:
+    scope: Scope
+    when: Moment
+
+
+@dataclass(frozen=True)
+class Spoiled:
+    how: Spoiling
+    location: str
+
+
+class Order(Generic[What]):
     """Something to be done to the next `left` of its kind; `None` left is all of them."""
 
     def __init__(self) -> None:
         self.left: int | None = 0
+        self.what: What | None = None
 
-    def place(self, count: int | None) -> None:
-        self.left = count
+    def place(self, count: int | None, what: What) -> None:
+        self.left, self.what = count, what
 
-    def take(self) -> bool:
-        if self.left is None:
-            return True
-        if self.left == 0:
-            return False
-        self.left -= 1
-        return True
+    def take(self, applies: Callable[[What], bool] = lambda _: True) -> What | None:
+        if self.left == 0 or self.what is None or not applies(self.what):
+            return None
+        if self.left is not None:
+            self.left -= 1
+        return self.what
 
     def to_json(self) -> int | str:
         return "all" if self.left is None else self.left
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What was ordered for one prediction or training, decided when it is created."""
+
+    failure: Failure | None = None
+    slowness: Slowness | None = None
+    fewer: Fewer | None = None
+    is_aborted: bool = False
+    oddities: tuple[Oddity, ...] = ()
 
 
 class Faults:
@@ -55,34 +123,48 @@ class Faults:
         self.clear()
 
     def clear(self) -> None:
-        self.lose_webhooks = Order()
-        self.double_webhooks = Order()
-        self.fail_predictions = Order()
-        self.failure = Failure(None)
-        self.slow_predictions = Order()
-        self.slowness = Slowness(0, 0)
-        self.throttle = Order()
-        self.throttling = Throttling(1, "creates")
+        self.lose_webhooks = Order[Always]()
+        self.double_webhooks = Order[Always]()
+        self.delay_webhooks = Order[Delay]()
+        self.reorder_webhooks = Order[Always]()
+        self.fail_predictions = Order[Failure]()
+        self.slow_predictions = Order[Slowness]()
+        self.abort_predictions = Order[Always]()
+        self.fewer_images = Order[Fewer]()
+        self.odd_fields = Order[Odd]()
+        self.fail_trainings = Order[Failure]()
+        self.slow_trainings = Order[Slowness]()
+        self.throttle = Order[Throttling]()
+        self.answer_late = Order[Lateness]()
+        self.answer_error = Order[Breakdown]()
+        self.drop_connection = Order[Drop]()
+        self.spoil_outputs = Order[Spoiled]()
 
-    def next_failure(self) -> Failure | None:
-        return self.failure if self.fail_predictions.take() else None
+    def prediction_fate(self) -> Fate:
+        odd = self.odd_fields.take()
+        return Fate(
+            failure=self.fail_predictions.take(),
+            slowness=self.slow_predictions.take(),
+            fewer=self.fewer_images.take(),
+            is_aborted=self.abort_predictions.take() is not None,
+            oddities=odd.fields if odd else (),
+        )
 
-    def next_slowness(self) -> Slowness | None:
-        return self.slowness if self.slow_predictions.take() else None
+    def training_fate(self) -> Fate:
+        return Fate(failure=self.fail_trainings.take(), slowness=self.slow_trainings.take())
 
-    def next_throttling_s(self, *, is_create: bool) -> int | None:
+    def next_throttling_s(self, kind: Kind) -> int | None:
         """Retry-after seconds for this request, or None to let it pass."""
-        if not self.throttling.applies_to(is_create=is_create):
-            return None
-        if self.throttling.until_s is not None and self._now_s() >= self.throttling.until_s:
-            return None
-        return self.throttling.retry_after_s if self.throttle.take() else None
+
+        def applies(what: Throttling) -> bool:
+            return within(what.scope, kind) and (what.until_s is None or self._now_s() < what.until_s)
+
+        throttling = self.throttle.take(applies)
+        return throttling.retry_after_s if throttling else None
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "lose_webhooks": self.lose_webhooks.to_json(),
-            "double_webhooks": self.double_webhooks.to_json(),
-            "fail_predictions": self.fail_predictions.to_json(),
-            "slow_predictions": self.slow_predictions.to_json(),
-            "throttle": self.throttle.to_json(),
-        }
+        return {name: order.to_json() for name, order in vars(self).items() if isinstance(order, Order)}
+
+
+def within(scope: Scope, kind: Kind) -> bool:
+    return scope in {"all", kind}

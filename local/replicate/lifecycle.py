@@ -11,13 +11,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-import httpx
-
 from local.replicate.clock import Clock, Scheduler
 from local.replicate.counters import Counters
 from local.replicate.deliveries import Deliveries
-from local.replicate.faults import Failure, Faults
-from local.replicate.file_inputs import fetch_files
+from local.replicate.faults import Fate, Faults, Slowness
+from local.replicate.file_inputs import FileInputs
 from local.replicate.models.model import Input, Model, Pace, Run, RunFailed
 from local.replicate.prediction import STATUSES, Prediction, Status, Webhook
 from local.replicate.progress import progress_line
@@ -35,7 +33,6 @@ class Lifecycle:
     def __init__(
         self,
         *,
-        client: httpx.AsyncClient,
         clock: Clock,
         scheduler: Scheduler,
         tasks: Tasks,
@@ -43,8 +40,8 @@ class Lifecycle:
         counters: Counters,
         deliveries: Deliveries,
         webhooks: Webhooks,
+        file_inputs: FileInputs,
     ) -> None:
-        self._client = client
         self._clock = clock
         self._scheduler = scheduler
         self._tasks = tasks
@@ -52,6 +49,7 @@ class Lifecycle:
         self._counters = counters
         self._deliveries = deliveries
         self._webhooks = webhooks
+        self._file_inputs = file_inputs
         self._predictions: dict[str, Prediction] = {}
         self._created = 0
 
@@ -63,8 +61,9 @@ class Lifecycle:
         *,
         cancel_after_s: float | None = None,
         webhook: Webhook | None = None,
+        deployment: str | None = None,
     ) -> Prediction:
-        now_s = self._clock.now_s()
+        now_s, fate = self._clock.now_s(), self._faults.prediction_fate()
         self._created += 1
         prediction = Prediction(
             number=self._created,
@@ -75,6 +74,8 @@ class Lifecycle:
             created_s=now_s,
             deadline_s=None if cancel_after_s is None else now_s + cancel_after_s,
             webhook=webhook,
+            deployment=deployment,
+            oddities=fate.oddities,
         )
         self._predictions[prediction.id] = prediction
         self._drop_oldest()
@@ -83,11 +84,8 @@ class Lifecycle:
             f"{model.full_name}.{name}" for name in model.unknown_names(given)
         )
 
-        pace, failure = model.pace, self._faults.next_failure()
-        slowness = self._faults.next_slowness()
-        predict_s = None if slowness is None else slowness.predict_s
-        starts_s = now_s + (pace.queue_s if slowness is None else slowness.queue_s)
-        self._scheduler.at(starts_s, partial(self._start, prediction, failure, predict_s))
+        starts_s = now_s + (fate.slowness.queue_s if fate.slowness else model.pace.queue_s)
+        self._scheduler.at(starts_s, partial(self._start, prediction, fate))
         if prediction.deadline_s is not None:
             self._scheduler.at(prediction.deadline_s, partial(self._reach_deadline, prediction))
         return prediction
@@ -118,37 +116,39 @@ class Lifecycle:
             prediction.ready.set()  # nobody is left waiting for it
         self._predictions.clear()
 
-    def _start(
-        self, prediction: Prediction, failure: Failure | None, predict_s: float | None, at_s: float
-    ) -> None:
+    def delete_version(self, version_id: str) -> None:
+        """Predictions and outputs go with the version that made them."""
+        gone = [p for p in self._predictions.values() if p.version == version_id]
+        for prediction in gone:
+            self._deliveries.delete(prediction.output or [])
+            self._webhooks.forget(prediction.id)
+            del self._predictions[prediction.id]
+
+    def _start(self, prediction: Prediction, fate: Fate, at_s: float) -> None:
         if prediction.is_over:
+            return
+        if fate.is_aborted:
+            self._end(prediction, "aborted", at_s)
             return
         prediction.status, prediction.started_s = "processing", at_s
         self._webhooks.notify(prediction, "start", at_s)
         self._scheduler.at(at_s + RUN_LIMIT_S, partial(self._time_out, prediction))
         urls = prediction.model.file_inputs(prediction.input)
         if not urls:
-            self._run(prediction, {}, failure, predict_s, at_s)
+            self._run(prediction, {}, fate, at_s)
             return
 
         async def fetch_and_run() -> None:
             try:
-                files = await fetch_files(self._client, urls)
+                files = await self._file_inputs.fetch(urls)
             except RunFailed as error:
                 self._end(prediction, "failed", self._clock.now_s(), str(error))
             else:
-                self._run(prediction, files, failure, predict_s, self._clock.now_s())
+                self._run(prediction, files, fate, self._clock.now_s())
 
         self._tasks.spawn(fetch_and_run())
 
-    def _run(
-        self,
-        prediction: Prediction,
-        files: Mapping[str, bytes],
-        failure: Failure | None,
-        predict_s: float | None,
-        at_s: float,
-    ) -> None:
+    def _run(self, prediction: Prediction, files: Mapping[str, bytes], fate: Fate, at_s: float) -> None:
         """Schedules the progress of the run and its end."""
         if prediction.is_over:
             return
@@ -158,15 +158,18 @@ class Lifecycle:
         except RunFailed as error:
             self._end(prediction, "failed", at_s, str(error))
             return
-        setup_s, step_s = _durations(prediction.model.pace, run, predict_s)
+        if fate.fewer is not None:
+            run = run.with_fewer(fate.fewer.images)
+        setup_s, step_s = _durations(prediction.model.pace, run, fate.slowness)
         self._log(prediction, run.opening_log + progress_line(0, run.steps, 0.0), at_s)
-        last_step = run.steps if failure is None else run.steps // 2
+        last_step = run.steps if fate.failure is None else run.steps // 2
         for step in range(1, last_step + 1):
             line = progress_line(step, run.steps, step * step_s)
             self._scheduler.at(at_s + setup_s + step * step_s, partial(self._log, prediction, line))
         ends_s = at_s + setup_s + last_step * step_s
-        if failure is not None:
-            self._scheduler.at(ends_s, lambda due_s: self._end(prediction, "failed", due_s, failure.error))
+        if fate.failure is not None:
+            failed = partial(self._end, prediction, "failed", error=fate.failure.error)
+            self._scheduler.at(ends_s, failed)
         else:
             self._scheduler.at(ends_s, partial(self._put_out, prediction, run))
 
@@ -222,8 +225,8 @@ class Lifecycle:
             del self._predictions[oldest.id]
 
 
-def _durations(pace: Pace, run: Run, predict_s: float | None) -> tuple[float, float]:
+def _durations(pace: Pace, run: Run, slowness: Slowness | None) -> tuple[float, float]:
     """Seconds before the first step, and of each step."""
-    if predict_s is not None:
-        return 0.0, predict_s / run.steps
+    if slowness is not None:
+        return 0.0, slowness.predict_s / run.steps
     return pace.setup_s, pace.step_s * run.images

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from local.replicate.clock import iso
+from local.replicate.faults import Oddity
 from local.replicate.models.model import Json, Model
+from local.replicate.oddities import made_odd
 
 Status = Literal["starting", "processing", "succeeded", "failed", "canceled", "aborted"]
 STATUSES: tuple[Status, ...] = get_args(Status)
@@ -23,11 +25,13 @@ class Prediction:
     number: int  # of all that were created: their order
     id: str
     model: Model
-    version: str  # 64 hex, or `hidden` for official models
+    version: str  # 64 hex, `hidden` for official models, or `dp-...` of a deployment
     input: Json  # as given: no defaults
     created_s: float
     deadline_s: float | None = None
     webhook: Webhook | None = None
+    deployment: str | None = None
+    oddities: tuple[Oddity, ...] = ()
     status: Status = "starting"
     started_s: float | None = None
     completed_s: float | None = None
@@ -50,11 +54,12 @@ class Prediction:
         if self.completed_s is not None:
             body["completed_at"] = iso(self.completed_s)
             body["metrics"] = self.metrics
-        return body
+        return made_odd(body, self.oddities)
 
     def to_created_json(self, origin: str) -> Json:
         """The reply to a create: in recorded traffic it has no output, times or metrics of the run."""
-        return self._head(origin) | {"logs": "", "error": None, "status": "starting"}
+        created = self._head(origin) | {"logs": "", "error": None, "status": "starting"}
+        return made_odd(created, self.oddities)
 
     def to_listed_json(self, origin: str) -> Json:
         """Lists leave out the logs."""
@@ -78,4 +83,6 @@ class Prediction:
         }
         if self.deadline_s is not None:
             head["deadline"] = iso(self.deadline_s)
+        if self.deployment is not None:
+            head["deployment"] = self.deployment
         return head

@@ -44,6 +44,27 @@ def not_found() -> Problem:
     return Problem(404, "The requested resource could not be found.")
 
 
+def destination_not_found() -> Problem:
+    return Problem(404, "The specified training destination does not exist")
+
+
+def file_not_found() -> Problem:
+    return Problem(404, "File not found")
+
+
+def file_too_large() -> Problem:
+    return Problem(413, "Files must be less than 100MB in size")
+
+
+def query_missing() -> Problem:
+    return Problem(400, 'Query parameter "query" is required')
+
+
+def not_permitted() -> Problem:
+    """Not recorded."""
+    return Problem(403, "You do not have permission to perform this action.", title="Forbidden")
+
+
 def method_not_allowed() -> Problem:
     """Not recorded."""
     return Problem(405, "Method not allowed.")

@@ -8,13 +8,20 @@ import httpx
 from local.replicate.clock import Clock, Scheduler, moment
 from local.replicate.counters import Counters
 from local.replicate.deliveries import Deliveries
+from local.replicate.deployments import Deployments
+from local.replicate.examples import Examples
 from local.replicate.faults import Faults
+from local.replicate.file_inputs import FileInputs
 from local.replicate.lifecycle import Lifecycle
 from local.replicate.rate_limits import CREATES_PER_MIN, OTHERS_PER_MIN, Bucket
+from local.replicate.registry import Registry
 from local.replicate.tasks import Tasks
+from local.replicate.trainings import Trainings
+from local.replicate.uploads import Uploads
 from local.replicate.webhooks import Webhooks, new_secret
 
 DEFAULT_TOKEN = "r8_stand_in"
+DEFAULT_FILES_SECRET = "files_stand_in"
 
 
 @dataclass(frozen=True)
@@ -24,6 +31,7 @@ class Settings:
     origin: str
     token: str = DEFAULT_TOKEN
     webhook_secret: str = field(default_factory=new_secret)
+    files_secret: str = DEFAULT_FILES_SECRET
 
 
 class StandIn:
@@ -44,6 +52,15 @@ class StandIn:
         self.creates = Bucket(CREATES_PER_MIN, self.clock)
         self.others = Bucket(OTHERS_PER_MIN, self.clock)
         self.deliveries = Deliveries(settings.origin)
+        self.registry = Registry(self.clock)
+        self.examples = Examples(self.clock, self.deliveries)
+        self.deployments = Deployments(self.clock)
+        self.uploads = Uploads(
+            origin=settings.origin,
+            signing_secret=settings.files_secret,
+            clock=self.clock,
+            scheduler=self.scheduler,
+        )
         # trust_env off: a proxy of the environment must not come between two services of one machine.
         self.client = httpx.AsyncClient(transport=transport, trust_env=False)
         self.webhooks = Webhooks(
@@ -56,8 +73,8 @@ class StandIn:
             faults=self.faults,
             counters=self.counters,
         )
+        file_inputs = FileInputs(self.client, self.uploads)
         self.lifecycle = Lifecycle(
-            client=self.client,
             clock=self.clock,
             scheduler=self.scheduler,
             tasks=self.tasks,
@@ -65,10 +82,22 @@ class StandIn:
             counters=self.counters,
             deliveries=self.deliveries,
             webhooks=self.webhooks,
+            file_inputs=file_inputs,
+        )
+        self.trainings = Trainings(
+            clock=self.clock,
+            scheduler=self.scheduler,
+            tasks=self.tasks,
+            faults=self.faults,
+            counters=self.counters,
+            deliveries=self.deliveries,
+            webhooks=self.webhooks,
+            registry=self.registry,
+            file_inputs=file_inputs,
         )
 
     def reset(self) -> None:
-        """As newly started: no predictions, no orders, counters at zero, the clock back at real time."""
+        """As newly started: nothing created, no orders, counters at zero, the clock back at real time."""
         self.tasks.cancel()
         self.scheduler.clear()
         self.clock.reset()
@@ -78,6 +107,11 @@ class StandIn:
         self.deliveries.clear()
         self.webhooks.clear()
         self.lifecycle.clear()
+        self.trainings.clear()
+        self.uploads.clear()
+        self.deployments.clear()
+        self.registry.clear()
+        self.examples.clear()
         self.counters.clear()
 
     def to_json(self) -> dict[str, Any]:
@@ -94,4 +128,5 @@ class StandIn:
 
     async def close(self) -> None:
         self.tasks.cancel()
+        self.uploads.clear()
         await self.client.aclose()

@@ -1,5 +1,6 @@
 """Request bodies and model inputs held against their schemas, with the phrases of Replicate's validator."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,22 +12,34 @@ from local.replicate.models.model import Model, Parameter
 from local.replicate.problems import InvalidField
 
 EVENTS = ("start", "output", "logs", "completed")
+NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?")  # of a model or deployment; the rule is a guess
+
+_WEBHOOK = {"webhook": "string", "webhook_events_filter": "array"}
 
 
 def check_prediction_request(body: Any, *, with_version: bool) -> list[InvalidField]:
     """The body of a create, by the OpenAPI document's `schemas_(version_)prediction_request`."""
+    own = {"version": "string"} if with_version else {}
+    types = {**own, "input": "object", **_WEBHOOK, "stream": "boolean"}
+    return _check_job_request(body, types, [*own, "input"], additional=False)
+
+
+def check_training_request(body: Any) -> list[InvalidField]:
+    """By `schemas_training_request`, which says nothing against additional properties."""
+    types = {"destination": "string", "input": "object", **_WEBHOOK}
+    return _check_job_request(body, types, ["destination", "input"], additional=True)
+
+
+def _check_job_request(
+    body: Any, types: Mapping[str, str], required: list[str], *, additional: bool
+) -> list[InvalidField]:
     if not isinstance(body, dict):
         return [_wrong_type("", "object", body)]
-    types = {"input": "object", "webhook": "string", "webhook_events_filter": "array", "stream": "boolean"}
-    required = ["input"]
-    if with_version:
-        types["version"] = "string"
-        required.insert(0, "version")
     found = [InvalidField("required", "", f"{name} is required") for name in required if name not in body]
     found += [
         InvalidField("additional_property_not_allowed", "", f"Additional property {name} is not allowed")
         for name in body
-        if name not in types
+        if name not in types and not additional
     ]
     wrong = {name for name, type_ in types.items() if name in body and not _is(body[name], type_)}
     found += [_wrong_type(name, types[name], body[name]) for name in types if name in wrong]
@@ -41,21 +54,39 @@ def check_prediction_request(body: Any, *, with_version: bool) -> list[InvalidFi
     return found
 
 
-def check_input(model: Model, given: Mapping[str, Any]) -> list[InvalidField]:
-    """Names that the schema does not know pass: it says nothing against additional properties."""
+def check_fields(body: Any, rules: tuple[Parameter, ...]) -> list[InvalidField]:
+    """The body of any other create or update; what no rule names passes, as the document lets it."""
+    if not isinstance(body, dict):
+        return [_wrong_type("", "object", body)]
     found = [
-        InvalidField("required", "input", f"{p.name} is required")
-        for p in model.parameters
-        if p.required and p.name not in given
+        InvalidField("required", "", f"{rule.name} is required")
+        for rule in rules
+        if rule.required and rule.name not in body
     ]
-    for parameter in model.parameters:
-        if parameter.name in given:
-            found += _check_value(parameter, given[parameter.name])
+    for rule in rules:
+        if rule.name in body:
+            found += _check_value(rule, rule.name, body[rule.name])
     return found
 
 
-def _check_value(parameter: Parameter, value: Any) -> list[InvalidField]:
-    field = f"input.{parameter.name}"
+def check_input(model: Model, given: Mapping[str, Any]) -> list[InvalidField]:
+    return check_parameters(model.parameters, given)
+
+
+def check_parameters(parameters: tuple[Parameter, ...], given: Mapping[str, Any]) -> list[InvalidField]:
+    """Names that the schema does not know pass: it says nothing against additional properties."""
+    found = [
+        InvalidField("required", "input", f"{p.name} is required")
+        for p in parameters
+        if p.required and p.name not in given
+    ]
+    for parameter in parameters:
+        if parameter.name in given:
+            found += _check_value(parameter, f"input.{parameter.name}", given[parameter.name])
+    return found
+
+
+def _check_value(parameter: Parameter, field: str, value: Any) -> list[InvalidField]:
     if not _is(value, parameter.type):
         return [_wrong_type(field, parameter.type, value)]
     if parameter.choices and value not in parameter.choices:

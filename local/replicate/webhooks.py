@@ -17,7 +17,7 @@ import math
 import secrets
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import httpx
 
@@ -25,7 +25,8 @@ from local.replicate.clock import Clock, Scheduler
 from local.replicate.counters import Counters
 from local.replicate.faults import Faults
 from local.replicate.loopback import reachable
-from local.replicate.prediction import Prediction
+from local.replicate.models.model import Json
+from local.replicate.prediction import Status, Webhook
 from local.replicate.tasks import Tasks
 
 Event = Literal["start", "output", "logs", "completed"]
@@ -33,6 +34,7 @@ Event = Literal["start", "output", "logs", "completed"]
 DEFAULT_EVENTS = frozenset({"output", "completed"})
 THROTTLE_S = 0.5
 RETRIES_AFTER_COMPLETION_S = (1, 3, 7, 15, 31, 63)
+REORDER_S = 5.0  # how long an overtaken message waits for the one that overtakes it
 ANSWER_TIMEOUT_S = 10.0  # real seconds; the documents say "a few"
 
 logger = logging.getLogger(__name__)
@@ -49,12 +51,24 @@ def sign(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
     return "v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
 
 
+class Job(Protocol):
+    """A prediction or a training."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def status(self) -> Status: ...
+    @property
+    def webhook(self) -> Webhook | None: ...
+    def to_json(self, origin: str) -> Json: ...
+
+
 @dataclass(frozen=True)
 class _Message:
     id: str
     url: str
     event: Event
-    prediction_id: str
+    job_id: str
     body: bytes
 
 
@@ -81,48 +95,64 @@ class Webhooks:
         self._counters = counters
         self.clear()
 
-    def notify(self, prediction: Prediction, event: Event, at_s: float) -> None:
-        """Sends what the prediction is now, if its owner wants to hear of the event."""
-        webhook = prediction.webhook
-        if webhook is None or event not in webhook.events or prediction.status == "aborted":
+    def notify(self, job: Job, event: Event, at_s: float) -> None:
+        """Sends what the job is now, if its owner wants to hear of the event."""
+        webhook = job.webhook
+        if webhook is None or event not in webhook.events or job.status == "aborted":
             return
         if event in {"output", "logs"}:
-            if at_s - self._last_sent_s.get(prediction.id, -math.inf) < THROTTLE_S:
+            if at_s - self._last_sent_s.get(job.id, -math.inf) < THROTTLE_S:
                 return
-            self._last_sent_s[prediction.id] = at_s
+            self._last_sent_s[job.id] = at_s
         message = _Message(
             id=f"msg_{secrets.token_urlsafe(18)}",
             url=webhook.url,
             event=event,
-            prediction_id=prediction.id,
-            body=json.dumps(prediction.to_json(self._origin)).encode(),
+            job_id=job.id,
+            body=json.dumps(job.to_json(self._origin)).encode(),
         )
         if self._faults.lose_webhooks.take():
             self._counters.webhooks_lost += 1
-            logger.info("webhook %s of %s lost on order", event, prediction.id)
+            logger.info("webhook %s of %s lost on order", event, job.id)
             return
-        copies = 2 if self._faults.double_webhooks.take() else 1
-        for _ in range(copies):
-            self._tasks.spawn(self._send_in_order(message, at_s))
+        if (delay := self._faults.delay_webhooks.take()) is not None:
+            self._scheduler.at(at_s + delay.seconds, lambda due_s: self._send(message, due_s))
+        elif job.id not in self._overtaken and self._faults.reorder_webhooks.take():
+            self._overtaken[job.id] = message
+            self._scheduler.at(at_s + REORDER_S, lambda due_s: self._release(job.id, due_s))
+        else:
+            self._send(message, at_s)
+            self._release(job.id, at_s)
 
-    def forget(self, prediction_id: str) -> None:
-        self._last_sent_s.pop(prediction_id, None)
-        self._turns.pop(prediction_id, None)
+    def forget(self, job_id: str) -> None:
+        self._last_sent_s.pop(job_id, None)
+        self._turns.pop(job_id, None)
 
     def clear(self) -> None:
         self._last_sent_s: dict[str, float] = {}
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._overtaken: dict[str, _Message] = {}
+
+    def _send(self, message: _Message, at_s: float) -> None:
+        copies = 2 if self._faults.double_webhooks.take() else 1
+        for _ in range(copies):
+            self._tasks.spawn(self._send_in_order(message, at_s))
+
+    def _release(self, job_id: str, at_s: float) -> None:
+        message = self._overtaken.pop(job_id, None)
+        if message is not None:
+            self._send(message, at_s)
 
     async def _send_in_order(self, message: _Message, at_s: float) -> None:
-        """First attempts of one prediction do not overtake each other, even when the clock jumps."""
-        async with self._turns[message.prediction_id]:
+        """First attempts of one job do not overtake each other, even when the clock jumps."""
+        async with self._turns[message.job_id]:
             arrived = await self._attempt(message)
         if message.event == "completed" and not arrived:
             self._retry(message, at_s, attempt=0)
 
     def _retry(self, message: _Message, completed_s: float, attempt: int) -> None:
         if attempt == len(RETRIES_AFTER_COMPLETION_S):
-            logger.warning("webhook %s of %s given up", message.event, message.prediction_id)
+            logger.warning("webhook %s of %s given up", message.event, message.job_id)
             return
 
         async def again() -> None:
@@ -154,5 +184,5 @@ class Webhooks:
         went_well = isinstance(answer, int) and answer < 300
         self._counters.webhooks_sent += went_well
         self._counters.webhooks_failed += not went_well
-        logger.info("webhook %s of %s: %s", message.event, message.prediction_id, answer)
+        logger.info("webhook %s of %s: %s", message.event, message.job_id, answer)
         return isinstance(answer, int) and answer < 400

@@ -28,6 +28,7 @@ SIZES = {
     "9:16": (768, 1344),
     "9:21": (640, 1536),
 }
+CUSTOM = "custom"  # of fine-tunes only: width and height decide
 LONGEST_SIDE = 1440  # an image to start from is scaled down to it
 
 
@@ -35,11 +36,12 @@ def plan_flux(model: Model, given: Input, seed: int, files: Mapping[str, bytes])
     values = model.complete(given)
     count: int = values["num_outputs"]
     steps: int = values["num_inference_steps"]
+    guidance: float = values.get("guidance", values.get("guidance_scale", 0.0))
     source = files.get("image")
-    width, height = _size(values["aspect_ratio"], values["megapixels"], source)
+    width, height = _size(values, source)
     fast = values["go_fast"] and source is None  # image to image runs in bf16 only
     first = Picture(
-        model=model.full_name,
+        model=model.painter,
         prompt=values["prompt"],
         seed=seed,
         width=width,
@@ -47,9 +49,10 @@ def plan_flux(model: Model, given: Input, seed: int, files: Mapping[str, bytes])
         format=values["output_format"],
         quality=values["output_quality"],
         steps=steps,
-        guidance=values.get("guidance", 0.0),
+        guidance=guidance,
         settings=pixel_settings(values),
         source=source,
+        mask=files.get("mask"),
         strength=values.get("prompt_strength", 1.0),
     )
     return Run(
@@ -62,25 +65,28 @@ def plan_flux(model: Model, given: Input, seed: int, files: Mapping[str, bytes])
     )
 
 
-def _size(aspect_ratio: str, megapixels: str, source: bytes | None) -> tuple[int, int]:
+def _size(values: Input, source: bytes | None) -> tuple[int, int]:
+    if source is None and values["aspect_ratio"] == CUSTOM:
+        width, height = values["width"] or LONGEST_SIDE, values["height"] or LONGEST_SIDE
+        return width - width % 16, height - height % 16
     if source is None:
-        width, height = SIZES[aspect_ratio]
-        return (width // 2, height // 2) if megapixels == "0.25" else (width, height)
+        width, height = SIZES[values["aspect_ratio"]]
+        return (width // 2, height // 2) if values["megapixels"] == "0.25" else (width, height)
     width, height = size_of_file(source)
     scale = min(LONGEST_SIDE / width, LONGEST_SIDE / height, 1)
     return max(16, round(width * scale / 16) * 16), max(16, round(height * scale / 16) * 16)
 
 
-_PROMPT = Parameter("prompt", "string", "What the image shows.", required=True)
+PROMPT = Parameter("prompt", "string", "What the image shows.", required=True)
 _ASPECT_RATIO = Parameter(
     "aspect_ratio", "string", "Aspect ratio of the image.", default="1:1", choices=tuple(SIZES)
 )
-_NUM_OUTPUTS = Parameter("num_outputs", "integer", "Number of images.", default=1, minimum=1, maximum=4)
-_SEED = Parameter("seed", "integer", "Random seed. Set it for reproducible images.")
-_OUTPUT_FORMAT = Parameter(
+NUM_OUTPUTS = Parameter("num_outputs", "integer", "Number of images.", default=1, minimum=1, maximum=4)
+SEED = Parameter("seed", "integer", "Random seed. Set it for reproducible images.")
+OUTPUT_FORMAT = Parameter(
     "output_format", "string", "Format of the images.", default="webp", choices=("webp", "jpg", "png")
 )
-_OUTPUT_QUALITY = Parameter(
+OUTPUT_QUALITY = Parameter(
     "output_quality",
     "integer",
     "Quality of the saved images, 0 to 100. Of no effect on png.",
@@ -88,11 +94,11 @@ _OUTPUT_QUALITY = Parameter(
     minimum=0,
     maximum=100,
 )
-_SAFETY = Parameter("disable_safety_checker", "boolean", "Do not check the images for safety.", default=False)
+SAFETY = Parameter("disable_safety_checker", "boolean", "Do not check the images for safety.", default=False)
 _GO_FAST = Parameter(
     "go_fast", "boolean", "Run with the faster model, quantized to fp8; off is bf16.", default=True
 )
-_MEGAPIXELS = Parameter(
+MEGAPIXELS = Parameter(
     "megapixels", "string", "Approximate number of megapixels.", default="1", choices=("1", "0.25")
 )
 
@@ -107,7 +113,7 @@ FLUX_DEV = Model(
         Version(placeholder_version("black-forest-labs/flux-dev"), "2025-07-31T12:00:00.000Z", "0.16.2"),
     ),
     parameters=(
-        _PROMPT,
+        PROMPT,
         _ASPECT_RATIO,
         Parameter(
             "image",
@@ -123,7 +129,7 @@ FLUX_DEV = Model(
             minimum=0,
             maximum=1,
         ),
-        _NUM_OUTPUTS,
+        NUM_OUTPUTS,
         Parameter(
             "num_inference_steps",
             "integer",
@@ -135,15 +141,18 @@ FLUX_DEV = Model(
         Parameter(
             "guidance", "number", "How closely the prompt is followed.", default=3, minimum=0, maximum=10
         ),
-        _SEED,
-        _OUTPUT_FORMAT,
-        _OUTPUT_QUALITY,
-        _SAFETY,
+        SEED,
+        OUTPUT_FORMAT,
+        OUTPUT_QUALITY,
+        SAFETY,
         _GO_FAST,
-        _MEGAPIXELS,
+        MEGAPIXELS,
     ),
     pace=Pace(queue_s=0.2, setup_s=0.2, step_s=0.008),
     plan=plan_flux,
+    tags=("text-to-image", "image-to-image"),
+    readme="# FLUX.1 [dev]\n\nA rectified flow transformer that makes images from text.\n",
+    example={"prompt": "a lighthouse at dusk, film photo", "seed": 42},
 )
 
 FLUX_SCHNELL = Model(
@@ -157,9 +166,9 @@ FLUX_SCHNELL = Model(
         Version(placeholder_version("black-forest-labs/flux-schnell"), "2025-07-31T12:00:00.000Z", "0.16.2"),
     ),
     parameters=(
-        _PROMPT,
+        PROMPT,
         _ASPECT_RATIO,
-        _NUM_OUTPUTS,
+        NUM_OUTPUTS,
         Parameter(
             "num_inference_steps",
             "integer",
@@ -168,13 +177,16 @@ FLUX_SCHNELL = Model(
             minimum=1,
             maximum=4,
         ),
-        _SEED,
-        _OUTPUT_FORMAT,
-        _OUTPUT_QUALITY,
-        _SAFETY,
+        SEED,
+        OUTPUT_FORMAT,
+        OUTPUT_QUALITY,
+        SAFETY,
         _GO_FAST,
-        _MEGAPIXELS,
+        MEGAPIXELS,
     ),
     pace=Pace(queue_s=0.1, setup_s=0.1, step_s=0.01),
     plan=plan_flux,
+    tags=("text-to-image",),
+    readme="# FLUX.1 [schnell]\n\nImages in one to four steps.\n",
+    example={"prompt": "a lighthouse at noon, film photo", "seed": 42},
 )

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from local.replicate.drawing.picture import Picture
@@ -52,6 +52,25 @@ class Pace:
 
 
 @dataclass(frozen=True)
+class Trainer:
+    """What a model's `train()` takes, and the model that one version of the destination then is.
+
+    `steps` and `trigger` name the parameters that say how long it takes and what word it listens to.
+    """
+
+    parameters: tuple[Parameter, ...]
+    steps: str
+    trigger: str
+    trained: "Model"
+    queue_s: float = 0.5
+    setup_s: float = 1.0
+    step_s: float = 0.005
+
+    def complete(self, given: Input) -> Json:
+        return {p.name: p.read(given[p.name]) if p.name in given else p.default for p in self.parameters}
+
+
+@dataclass(frozen=True)
 class Run:
     """One run, decided when it starts: its progress, its logs, its outputs."""
 
@@ -62,12 +81,19 @@ class Run:
     pictures: tuple[Picture, ...]
     metrics: Mapping[str, float]
 
+    def with_fewer(self, images: int) -> "Run":
+        """The run when its safety checker drops all but the first: silently, but for the log."""
+        dropped = range(images, len(self.pictures))
+        log = "".join(f"NSFW content detected in image {index}\n" for index in dropped)
+        return replace(self, pictures=self.pictures[:images], closing_log=log + self.closing_log)
+
 
 @dataclass(frozen=True)
 class Model:
     """`plan(model, input, seed, files)` raises `RunFailed` for what passes the schema and fails in the run.
 
-    `files` holds the fetched bytes of the file parameters that were given, by name.
+    `files` holds the fetched bytes of the file parameters that were given, by name. `weights` tells a
+    trained version from any other of its destination.
     """
 
     owner: str
@@ -80,10 +106,20 @@ class Model:
     parameters: tuple[Parameter, ...]
     pace: Pace
     plan: Callable[["Model", Input, int, Mapping[str, bytes]], Run]
+    tags: tuple[str, ...] = ()
+    readme: str = ""
+    example: Input = field(default_factory=dict)
+    trainer: Trainer | None = None
+    weights: str = ""
 
     @property
     def full_name(self) -> str:
         return f"{self.owner}/{self.name}"
+
+    @property
+    def painter(self) -> str:
+        """Whose hand a picture shows."""
+        return f"{self.full_name}:{self.weights}" if self.weights else self.full_name
 
     def complete(self, given: Input) -> Json:
         """The input as the run sees it: defaults filled in, names that the model does not take dropped."""

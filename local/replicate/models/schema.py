@@ -7,16 +7,21 @@ from local.replicate.models.model import Json, Model, Parameter
 
 def openapi_schema(model: Model) -> Json:
     """Enumerations are schemas of their own, referred to by `allOf`, as Cog has it."""
+    parameters = model.parameters
     schemas: Json = {
-        "Input": {
-            "type": "object",
-            "title": "Input",
-            "required": [p.name for p in model.parameters if p.required],
-            "properties": {p.name: _property(p, order) for order, p in enumerate(model.parameters)},
-        },
+        "Input": _object("Input", parameters),
         "Output": {"type": "array", "items": {"type": "string", "format": "uri"}, "title": "Output"},
     }
-    for parameter in model.parameters:
+    if model.trainer is not None:
+        parameters += model.trainer.parameters
+        schemas["TrainingInput"] = _object("TrainingInput", model.trainer.parameters)
+        schemas["TrainingOutput"] = {
+            "type": "object",
+            "title": "TrainingOutput",
+            "required": ["weights"],
+            "properties": {"weights": {"type": "string", "format": "uri", "title": "Weights"}},
+        }
+    for parameter in parameters:
         if parameter.choices:
             schemas[parameter.name] = {
                 "type": parameter.type,
@@ -29,6 +34,15 @@ def openapi_schema(model: Model) -> Json:
         "info": {"title": "Cog", "version": "0.1.0"},
         "paths": {},
         "components": {"schemas": schemas},
+    }
+
+
+def _object(title: str, parameters: tuple[Parameter, ...]) -> Json:
+    return {
+        "type": "object",
+        "title": title,
+        "required": [p.name for p in parameters if p.required],
+        "properties": {p.name: _property(p, order) for order, p in enumerate(parameters)},
     }
 
 

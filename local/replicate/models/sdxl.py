@@ -1,6 +1,7 @@
 """stability-ai/sdxl: a community model, so it needs a version."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from local.replicate.drawing.picture import Picture
 from local.replicate.models.model import (
@@ -10,6 +11,7 @@ from local.replicate.models.model import (
     Parameter,
     Run,
     RunFailed,
+    Trainer,
     Version,
     pixel_settings,
     size_of_file,
@@ -26,7 +28,7 @@ def plan_sdxl(model: Model, given: Input, seed: int, files: Mapping[str, bytes])
     width, height = _size(values, source, mask)
     mode = "txt2img" if source is None else "inpainting" if mask else "img2img"
     first = Picture(
-        model=model.full_name,
+        model=model.painter,
         prompt=values["prompt"],
         seed=seed,
         width=width,
@@ -65,7 +67,7 @@ def _size(values: Input, source: bytes | None, mask: bytes | None) -> tuple[int,
     return width, height
 
 
-SDXL = Model(
+_BASE = Model(
     owner="stability-ai",
     name="sdxl",
     description="A text-to-image generative AI model that creates beautiful images",
@@ -164,4 +166,51 @@ SDXL = Model(
     ),
     pace=Pace(queue_s=0.3, setup_s=0.3, step_s=0.008),
     plan=plan_sdxl,
+    tags=("text-to-image", "image-to-image"),
+    readme="# SDXL\n\nA text-to-image model with a refiner, to be fine-tuned as well.\n",
+    example={"prompt": "a lighthouse at dusk, film photo", "seed": 42},
 )
+
+_TRAINER = Trainer(
+    parameters=(
+        Parameter("input_images", "string", "A zip or tar of images.", required=True, is_file=True),
+        Parameter("seed", "integer", "Random seed."),
+        Parameter("resolution", "integer", "Side of the square to train at.", default=768),
+        Parameter("train_batch_size", "integer", "Images in one step.", default=4),
+        Parameter("num_train_epochs", "integer", "Rounds over all images.", default=4000),
+        Parameter("max_train_steps", "integer", "Steps; they end the rounds.", default=1000),
+        Parameter("is_lora", "boolean", "Train a LoRA, not all weights.", default=True),
+        Parameter("unet_learning_rate", "number", "Learning rate of the U-Net.", default=1e-6),
+        Parameter("ti_lr", "number", "Learning rate of the textual inversion.", default=3e-4),
+        Parameter("lora_lr", "number", "Learning rate of the LoRA.", default=1e-4),
+        Parameter("lora_rank", "integer", "Rank of the LoRA.", default=32),
+        Parameter(
+            "lr_scheduler",
+            "string",
+            "How the learning rate goes.",
+            default="constant",
+            choices=("constant", "linear"),
+        ),
+        Parameter("lr_warmup_steps", "integer", "Steps of warming up.", default=100),
+        Parameter("token_string", "string", "The word that calls up what was learned.", default="TOK"),
+        Parameter("caption_prefix", "string", "Text before each caption.", default="a photo of TOK, "),
+        Parameter("mask_target_prompts", "string", "What to crop to, in words."),
+        Parameter("crop_based_on_salience", "boolean", "Crop to what stands out.", default=True),
+        Parameter("use_face_detection_instead", "boolean", "Crop to faces.", default=False),
+        Parameter("clipseg_temperature", "number", "How blurred the masks are.", default=1.0),
+        Parameter("verbose", "boolean", "Log more.", default=True),
+        Parameter("checkpointing_steps", "integer", "Steps between checkpoints.", default=999999),
+        Parameter(
+            "input_images_filetype",
+            "string",
+            "What the images come in.",
+            default="infer",
+            choices=("zip", "tar", "infer"),
+        ),
+    ),
+    steps="max_train_steps",
+    trigger="token_string",
+    trained=_BASE,
+)
+
+SDXL = replace(_BASE, trainer=_TRAINER)

@@ -3,32 +3,53 @@
 `GET /_health` answers {"status": "ok"}.
 `GET /_control` shows the clock, counters and what is left of the orders below.
 `POST /_control` takes a JSON object with any of these fields, refuses an unknown or malformed one with 422
-without doing anything, and answers as GET does:
+without doing anything, and answers as GET does. A count is a whole number or "all"; 0 ends an order. Seconds
+are of the stand-in's clock. `scope` says which requests: "creates" of predictions (the default), "trainings"
+(their creates) or "all".
 
 - `advance_s`: seconds to move the clock on. What falls due in them happens at once, in order.
-- `lose_webhooks`, `double_webhooks`: how many of the next messages, or "all"; 0 ends it.
-- `fail_predictions`: {"count": n or "all", "error": text or null}: the next predictions created fail halfway
-  through their run with this error.
-- `slow_predictions`: {"count": n or "all", "queue_s": seconds, "predict_s": seconds}: the next predictions
-  created wait and run for so long.
-- `throttle`: {"count": n or "all"} or {"seconds": s}, each with "retry_after" (whole seconds, default 10) and
-  "scope" ("creates", the default, or "all"): requests answered with 429.
 - `reset`: true makes it as newly started, the clock included. It is done before anything else in the object.
+
+Webhooks, the next messages of predictions and trainings alike:
+- `lose_webhooks`, `double_webhooks`: a count.
+- `delay_webhooks`: {"count", "seconds"}: the first attempt is made so much later, and may be overtaken.
+- `reorder_webhooks`: a count. Each is held back until the next message of the same job was sent, or for
+  five seconds when none comes; it carries what was true when it arose.
+
+Predictions and trainings, the next created:
+- `fail_predictions`, `fail_trainings`: {"count", "error": text or null}: fail halfway through their run.
+- `slow_predictions`, `slow_trainings`: {"count", "queue_s", "predict_s"}: wait and run for so long.
+- `abort_predictions`: a count: aborted instead of started; `aborted` sends no webhook.
+- `fewer_images`: {"count", "images": n}: succeed with at most n images, perhaps none.
+- `odd_fields`: {"count", "fields": [...]}: in replies and webhooks alike. "nulls" (what may be left out is
+  null), "unknown_fields", "error_type" (an object or an empty list), "precision" (nanoseconds, whole
+  seconds); all four when `fields` is left out.
+
+Answers of the API, the next requests:
+- `throttle`: {"count"} or {"seconds"}, with "retry_after" (whole seconds, default 10) and "scope": 429.
+- `answer_late`: {"count", "seconds", "scope"}: done at once, answered later.
+- `answer_error`: {"count", "status": 500..599, "scope", "when": "before" (default) or "after"}: answered so,
+  before anything was done or after it was. 502 and 504 are a gateway's, in HTML.
+- `drop_connection`: {"count", "scope", "when": "after" (default) or "before"}: closed without a whole answer.
+
+Output files, the next fetched:
+- `spoil_outputs`: {"count", "how", "location"}: "truncated" (half of the announced length), "wrong_type"
+  (a web page), "redirect" (to `location`, an address of cloud metadata by default), "drip" (a byte a second,
+  of real time), "endless", "gzip_bomb" (64 MB in 64 kB), "gone" (404), "unavailable" (503).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from local.replicate.faults import Failure, Order, Slowness, Throttling
 from local.replicate.problems import invalid_request
 from local.replicate.routes import Json, read_json, stand_in_of
+from local.replicate.routes.orders import SPECS, Deed, Spec, read_seconds, read_throttle
 from local.replicate.stand_in import StandIn
-
-Deed = Callable[[], None]
 
 
 async def health(request: Request) -> Response:  # noqa: ARG001 (Starlette calls it with the request)
@@ -68,96 +89,21 @@ def _reset(stand_in: StandIn, value: Any) -> Deed:
 
 
 def _advance(stand_in: StandIn, value: Any) -> Deed:
-    seconds = _seconds("advance_s", value)
+    seconds = read_seconds("advance_s", value)
     return lambda: stand_in.clock.advance(seconds)
 
 
-def _lose(stand_in: StandIn, value: Any) -> Deed:
-    return _place(stand_in.faults.lose_webhooks, value)
-
-
-def _double(stand_in: StandIn, value: Any) -> Deed:
-    return _place(stand_in.faults.double_webhooks, value)
-
-
-def _fail(stand_in: StandIn, value: Any) -> Deed:
-    fields = _fields("fail_predictions", value, required={"count", "error"})
-    error = fields["error"]
-    if error is not None and not isinstance(error, str):
-        raise invalid_request("fail_predictions.error must be a string or null")
-    place = _place(stand_in.faults.fail_predictions, fields["count"])
-
-    def deed() -> None:
-        stand_in.faults.failure = Failure(error)
-        place()
-
-    return deed
-
-
-def _slow(stand_in: StandIn, value: Any) -> Deed:
-    fields = _fields("slow_predictions", value, required={"count", "queue_s", "predict_s"})
-    slowness = Slowness(
-        queue_s=_seconds("slow_predictions.queue_s", fields["queue_s"]),
-        predict_s=_seconds("slow_predictions.predict_s", fields["predict_s"]),
-    )
-    place = _place(stand_in.faults.slow_predictions, fields["count"])
-
-    def deed() -> None:
-        stand_in.faults.slowness = slowness
-        place()
-
-    return deed
-
-
-def _throttle(stand_in: StandIn, value: Any) -> Deed:
-    fields = _fields("throttle", value, required=set(), optional={"count", "seconds", "retry_after", "scope"})
-    if ("count" in fields) == ("seconds" in fields):
-        raise invalid_request("throttle takes either count or seconds")
-    retry_after_s, scope = fields.get("retry_after", 10), fields.get("scope", "creates")
-    if type(retry_after_s) is not int or retry_after_s < 1:
-        raise invalid_request("throttle.retry_after must be a whole number of seconds above zero")
-    if scope not in {"creates", "all"}:
-        raise invalid_request("throttle.scope must be creates or all")
-    seconds = _seconds("throttle.seconds", fields["seconds"]) if "seconds" in fields else None
-    place = _place(stand_in.faults.throttle, fields.get("count", "all"))
-
-    def deed() -> None:
-        until_s = None if seconds is None else stand_in.clock.now_s() + seconds
-        stand_in.faults.throttling = Throttling(retry_after_s, scope, until_s)
-        place()
-
-    return deed
+def _place(name: str, spec: Spec, stand_in: StandIn, value: Any) -> Deed:
+    count, what = spec.read(name, value)
+    # By name at the time of the deed: a reset before it makes new orders.
+    return lambda: getattr(stand_in.faults, name).place(count, what)
 
 
 # In the order in which they are done: a reset would undo the rest, and what is ordered together with an
 # advance is to hold during it.
 _READERS: dict[str, Callable[[StandIn, Any], Deed]] = {
     "reset": _reset,
-    "lose_webhooks": _lose,
-    "double_webhooks": _double,
-    "fail_predictions": _fail,
-    "slow_predictions": _slow,
-    "throttle": _throttle,
+    **{name: partial(_place, name, spec) for name, spec in SPECS.items()},
+    "throttle": read_throttle,
     "advance_s": _advance,
 }
-
-
-def _place(order_: Order, count: Any) -> Deed:
-    if count != "all" and (type(count) is not int or count < 0):
-        raise invalid_request('a count must be a whole number or "all"')
-    return lambda: order_.place(None if count == "all" else count)
-
-
-def _seconds(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-        raise invalid_request(f"{name} must be a number of seconds, not below zero")
-    return float(value)
-
-
-def _fields(
-    name: str, value: Any, *, required: set[str], optional: set[str] | None = None
-) -> Mapping[str, Any]:
-    known = required | (optional or set())
-    if not isinstance(value, dict) or not required <= value.keys() <= known:
-        raise invalid_request(f"{name} must be an object with {', '.join(sorted(known))}")
-    return value

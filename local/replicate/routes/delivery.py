@@ -9,6 +9,7 @@ from starlette.routing import Route
 from local.replicate.deliveries import PATH
 from local.replicate.problems import not_found
 from local.replicate.routes import stand_in_of
+from local.replicate.spoiling import spoiled
 
 CHUNK_BYTES = 64 * 1024
 
@@ -20,10 +21,14 @@ async def deliver(request: Request) -> Response:
     )
     if found is None:
         raise not_found()
-    picture, data = found
-    stand_in.counters.deliveries += request.method == "GET"
+    file, data = found
+    is_get = request.method == "GET"
+    stand_in.counters.deliveries += is_get
+    order = stand_in.faults.spoil_outputs.take() if is_get else None
+    if order is not None:
+        return spoiled(order, data, file.content_type)
     return StreamingResponse(
-        _chunks(data), media_type=picture.content_type, headers={"content-length": str(len(data))}
+        _chunks(data), media_type=file.content_type, headers={"content-length": str(len(data))}
     )
 
 
