@@ -41,6 +41,7 @@ def test_opening_again_changes_nothing(ports: FakePorts) -> None:
     ports.clock.advance(timedelta(days=40))
 
     assert open_account(ANA, ports=ports) == first
+    assert ports.calls.names.count("FakeChanges.commit") == 1
 
 
 def test_two_first_calls_at_once_open_one_account(ports: FakePorts) -> None:

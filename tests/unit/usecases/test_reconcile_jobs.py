@@ -75,6 +75,17 @@ def test_what_does_not_progress_is_looked_at_less_and_less_often(system: System,
     assert gaps == [1, 2, 4, 8, 10, 10, 10]
 
 
+def test_what_has_progressed_is_looked_at_often_again(system: System, ports: FakePorts) -> None:
+    row = system.accept()
+    for _ in range(5):
+        until_due(system, row)
+    system.started(row)
+
+    until_due(system, row)
+
+    assert system.row(row).due_at == ports.clock.now() + timedelta(seconds=30)
+
+
 def test_of_two_runs_at_once_one_acts(system: System, ports: FakePorts) -> None:
     system.accept()
     ports.commands.take_started()
