@@ -6,7 +6,7 @@ import pytest
 
 from tests.fakes import FakePorts
 from tests.unit.usecases.money import assert_sound
-from tests.unit.usecases.system import System
+from tests.unit.usecases.system import ANA, System
 
 
 @pytest.fixture
@@ -23,3 +23,9 @@ def every_invariant_holds_afterwards(ports: FakePorts) -> Iterator[None]:
 @pytest.fixture
 def system(ports: FakePorts) -> System:
     return System(ports)
+
+
+@pytest.fixture
+def several_places(system: System) -> None:
+    """Give Ana a plan on which her jobs do not wait for each other; Bia keeps one place."""
+    system.subscribe(ANA, plan="studio")

@@ -81,6 +81,12 @@ class System:
         now = self.ports.clock.advance(after)
         return reconcile_jobs(ports=self.ports, until=now + RECONCILE_TIMEOUT)
 
+    def until_due(self, row: Generation) -> None:
+        """Let the time pass until the job is due, and reconcile."""
+        due_at = self.row(row).due_at
+        assert due_at is not None
+        self.reconcile(after=max(due_at - self.ports.clock.now(), timedelta(0)))
+
     # A job taken to a state
 
     def processing(self, user_id: str = ANA, **requested: Any) -> Generation:

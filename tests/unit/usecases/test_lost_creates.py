@@ -13,10 +13,7 @@ from tests.fakes import FakePorts
 from tests.unit.usecases.system import ANA, BIA, System, ref
 from tests.unit.usecases.trouble import dies_after, dies_before, meanwhile
 
-
-@pytest.fixture(autouse=True)
-def ana_has_several_places(system: System) -> None:
-    system.subscribe(ANA, plan="studio")
+pytestmark = pytest.mark.usefixtures("several_places")
 
 
 def lease_over(system: System) -> None:

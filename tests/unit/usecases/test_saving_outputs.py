@@ -14,10 +14,7 @@ from tests.unit.usecases.trouble import dies_after, dies_before, meanwhile
 
 AWAY = ProviderTransient("the delivery is away")
 
-
-@pytest.fixture(autouse=True)
-def ana_has_several_places(system: System) -> None:
-    system.subscribe(ANA, plan="studio")
+pytestmark = pytest.mark.usefixtures("several_places")
 
 
 def succeed(system: System, row: Generation, outputs: list[bytes | Exception]) -> Prediction:

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from revela.domain.errors import (
+    ProviderNotFound,
+    ProviderRejected,
+    ProviderThrottled,
+    ProviderTransient,
+    Transient,
+)
+from revela.domain.generation import State
+from tests.fakes import FakePorts
+from tests.unit.usecases.system import System
+
+MINUTE = timedelta(minutes=1)
+
+pytestmark = pytest.mark.usefixtures("several_places")
+
+
+def test_a_job_lives_by_polling_alone(system: System, ports: FakePorts) -> None:
+    ports.webhook_urls.base = None
+    row = system.started(system.accept(num_outputs=2))
+    assert row.prediction_id
+    ports.provider.succeed(row.prediction_id)
+
+    system.reconcile(after=timedelta(seconds=30))
+    assert system.row(row).state is State.PROCESSING  # it never downloads
+    system.deliver_finishes()
+
+    assert system.row(row).state is State.SUCCEEDED
+
+
+def test_a_running_prediction_is_looked_at_again_later(system: System, ports: FakePorts) -> None:
+    row = system.processing()
+    ports.provider.start(system.prediction(row).id)
+    gaps = []
+    for _ in range(3):
+        system.until_due(row)
+        due_at = system.row(row).due_at
+        assert due_at is not None
+        gaps.append((due_at - ports.clock.now()).total_seconds())
+
+    # Doubled, but never past the deadline and its margin: 120 + 30 s after the claim.
+    assert gaps == [30, 60, 30]
+    assert not ports.commands.finished
+
+
+def test_an_aborted_prediction_is_noticed_though_no_webhook_tells(system: System, ports: FakePorts) -> None:
+    row = system.processing()
+    ports.provider.abort(system.prediction(row).id)
+
+    system.until_due(row)
+    system.deliver_finishes()
+
+    assert (system.row(row).state, system.row(row).failures) == (State.QUEUED, 1)
+
+
+def test_many_are_read_by_pages_and_only_the_missing_one_by_one(system: System, ports: FakePorts) -> None:
+    rows = [system.processing() for _ in range(8)]
+    ports.provider.page_size = 3
+    for row in rows:
+        ports.provider.succeed(system.prediction(row).id)
+    hidden = system.prediction(rows[0])
+    ports.provider.predictions[hidden.id] = hidden.model_copy(
+        update={"created_at": ports.clock.now() - timedelta(days=1)}
+    )
+    ports.calls.names.clear()
+
+    system.reconcile(after=timedelta(seconds=30))
+
+    names = [n for n in ports.calls.names if n.startswith("FakeProvider") and "secret" not in n]
+    assert names == ["FakeProvider._page"] * 3 + ["FakeProvider.get_prediction"]
+    assert len(ports.commands.finished) == 8
+
+
+def test_few_are_read_one_by_one(system: System, ports: FakePorts) -> None:
+    for _ in range(3):
+        system.processing()
+    ports.calls.names.clear()
+
+    system.reconcile(after=timedelta(seconds=30))
+
+    assert ports.calls.names.count("FakeProvider.get_prediction") == 3
+    assert "FakeProvider._page" not in ports.calls.names
+
+
+def test_a_prediction_the_provider_does_not_know_any_more_is_made_again(
+    system: System, ports: FakePorts
+) -> None:
+    row = system.processing()
+    del ports.provider.predictions[system.prediction(row).id]
+
+    system.until_due(row)
+    system.deliver_finishes()
+
+    assert (system.row(row).state, system.row(row).failures) == (State.QUEUED, 1)
+
+
+@pytest.mark.parametrize(
+    "error", [ProviderTransient("502"), ProviderThrottled("slow down"), ProviderRejected("not an id")]
+)
+def test_one_answer_that_fails_does_not_discard_the_others(
+    error: Exception, system: System, ports: FakePorts
+) -> None:
+    rows = [system.processing() for _ in range(3)]
+    for row in rows:
+        ports.provider.succeed(system.prediction(row).id)
+    ports.provider.failures.append(error)
+
+    system.reconcile(after=timedelta(seconds=30))
+    system.deliver_finishes()
+
+    assert sorted(system.row(r).state for r in rows) == [State.PROCESSING, State.SUCCEEDED, State.SUCCEEDED]
+
+
+def test_a_listing_that_fails_is_made_up_for_by_single_requests(system: System, ports: FakePorts) -> None:
+    rows = [system.processing() for _ in range(5)]
+    for row in rows:
+        ports.provider.succeed(system.prediction(row).id)
+    ports.provider.failures.append(ProviderNotFound("no such page"))
+
+    system.reconcile(after=timedelta(seconds=30))
+    system.deliver_finishes()
+
+    assert {system.row(r).state for r in rows} == {State.SUCCEEDED}
+
+
+def test_a_finish_message_that_cannot_be_sent_is_sent_next_time(system: System, ports: FakePorts) -> None:
+    row = system.processing()
+    ports.provider.succeed(system.prediction(row).id)
+    ports.commands.failure = Transient("the queue is away")
+    system.until_due(row)
+    ports.commands.failure = None
+
+    system.until_due(row)
+    system.deliver_finishes()
+
+    assert system.row(row).state is State.SUCCEEDED
