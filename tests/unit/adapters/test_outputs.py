@@ -8,6 +8,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +173,21 @@ def test_what_goes_on_going_wrong_may_work_later(trouble: Script) -> None:
 
     assert len(server.requests) == ATTEMPTS
     assert len(fetching.clock.slept_until) == ATTEMPTS - 1
+
+
+def test_waits_double_and_are_jittered() -> None:
+    class Halves(FakeEntropy):
+        def fraction(self) -> float:
+            return 0.5
+
+    with serving(sends(http(b"", status="503 Service Unavailable"))) as server:
+        fetching = Fetching(server, entropy=Halves())
+        with pytest.raises(ProviderTransient):
+            fetching.read()
+
+    moments = [FakeClock().now(), *fetching.clock.slept_until]
+    waits_s = [(after - before).total_seconds() for before, after in pairwise(moments)]
+    assert waits_s == [0.25, 0.5, 1.0]
 
 
 def test_a_body_cut_short_is_noticed_whatever_the_transport_says() -> None:

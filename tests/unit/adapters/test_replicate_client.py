@@ -222,6 +222,14 @@ def test_a_redirect_is_not_followed(replicate: Replicate) -> None:
     assert [request.url.host for request in replicate.requests] == ["api.replicate.com"]
 
 
+@pytest.mark.parametrize("fields", [None, "prompt", {}, []])
+def test_a_rejection_may_name_no_field(replicate: Replicate, fields: Any) -> None:
+    with pytest.raises(ProviderRejected) as raised:
+        create(replicate.client(said(422, {"detail": "no", "invalid_fields": fields})))
+
+    assert raised.value.invalid_fields == ()
+
+
 @pytest.mark.parametrize("odd", ["", "..", "../account", "a/b", "a?b", "a#b", "a%2fb", " ", "ü", "x" * 200])
 def test_an_id_cannot_change_what_is_asked(replicate: Replicate, odd: str) -> None:
     with pytest.raises(ProviderNotFound):
