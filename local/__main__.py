@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from local import commands, engine, supervision
+from local import commands, engine, replicate_operator, supervision
 from local.packaging import BuildFailed
 from local.processes import ServerFailed
 from local.stack import DeployFailed
@@ -84,6 +84,12 @@ def _parser() -> argparse.ArgumentParser:
 
     advance = command("advance", commands.advance, "Move the clock of the system and of the stand-in on.")
     advance.add_argument("seconds", type=int)
+
+    replicate = subcommands.add_parser(
+        "replicate", help="Ask Replicate, or the stand-in that runs here, for anything its API has."
+    )
+    replicate.set_defaults(run=replicate_operator.run)
+    replicate_operator.add_arguments(replicate, everywhere)
 
     logs = command("logs", commands.logs, "Print what a function has logged.")
     logs.add_argument("function", help="its folder in functions/")

@@ -36,7 +36,8 @@ def plan_flux(model: Model, given: Input, seed: int, files: Mapping[str, bytes])
     values = model.complete(given)
     count: int = values["num_outputs"]
     steps: int = values["num_inference_steps"]
-    guidance: float = values.get("guidance", values.get("guidance_scale", 0.0))
+    name = "guidance" if "guidance" in values else "guidance_scale"
+    guidance: float = values.get(name, 0.0)
     source = files.get("image")
     width, height = _size(values, source)
     fast = values["go_fast"] and source is None  # image to image runs in bf16 only

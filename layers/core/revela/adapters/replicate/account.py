@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel
-
+from revela.adapters.replicate import fields
 from revela.adapters.replicate.client import ReplicateClient, endpoint
 
 
-class Account(BaseModel):
+class Account(fields.Body):
     """`username` is also the owner of the account's models and deployments."""
 
     type: str
     username: str
-    name: str | None = None
+    name: fields.Text = None
 
 
 def account(client: ReplicateClient) -> Account:
