@@ -18,9 +18,10 @@ from tests.e2e.users import User
 NewUser = Callable[..., User]
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # Processes that share the tests among them would each start a system of their own.
+    # Processes that share the tests among them would each start a system of their own. Before xdist looks
+    # for groups, or it finds none.
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.xdist_group("e2e"))

@@ -81,6 +81,12 @@ def test_the_state_file_names_what_runs(state_dir: Path, engine_state: State) ->
     assert written["api_url"] == f"http://{written['api_host']}"
 
 
+def test_tests_that_share_an_engine_run_in_one_process(request: pytest.FixtureRequest) -> None:
+    """Or each process would start a system of its own, and they would starve each other."""
+    shared_out = "PYTEST_XDIST_WORKER" in os.environ
+    assert request.node.nodeid.endswith("@e2e") == shared_out
+
+
 def test_everything_listens_on_this_machine_only(engine_state: State) -> None:
     addresses = listening_addresses(family(engine_state.pid))
     urls = (engine_state.aws_endpoint_url, engine_state.replicate_url, engine_state.issuer_url)
