@@ -139,6 +139,26 @@ def test_a_listing_that_breaks_off_half_way_proves_nothing(system: System, ports
     assert system.row(row).state is State.STARTING
 
 
+def test_time_that_runs_out_after_the_claim_was_passed_proves_enough(
+    system: System, ports: FakePorts
+) -> None:
+    for number in range(4):  # long ago, and not looked at since: their pages are the last
+        system.processing(seed=number)
+    ports.clock.advance(timedelta(minutes=20))
+    system.starting(created=False, seed=90)
+    lost = system.starting(created=False, seed=91)
+    system.processing(seed=92)
+    ports.provider.page_size = 2
+
+    def takes_long() -> None:
+        ports.clock.advance(timedelta(seconds=25))
+
+    with meanwhile(ports, "FakeProvider._page", takes_long):
+        lease_over(system)
+
+    assert system.row(lost).state is State.QUEUED
+
+
 def test_time_that_runs_out_in_the_listing_proves_nothing(system: System, ports: FakePorts) -> None:
     row = system.starting(created=True)
     for _ in range(3):

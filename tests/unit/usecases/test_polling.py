@@ -12,8 +12,10 @@ from revela.domain.errors import (
     Transient,
 )
 from revela.domain.generation import State
+from revela.usecases.delete_generation import delete_generation
 from tests.fakes import FakePorts
-from tests.unit.usecases.system import System
+from tests.unit.usecases.system import System, ref
+from tests.unit.usecases.trouble import dies_after, meanwhile
 
 MINUTE = timedelta(minutes=1)
 
@@ -139,3 +141,22 @@ def test_a_finish_message_that_cannot_be_sent_is_sent_next_time(system: System, 
     system.deliver_finishes()
 
     assert system.row(row).state is State.SUCCEEDED
+
+
+def test_a_pace_that_cannot_be_asked_ends_no_run(system: System, ports: FakePorts) -> None:
+    rows = [system.processing() for _ in range(5)]
+    deleted = system.succeeded()
+    for row in rows:
+        ports.provider.succeed(system.prediction(row).id)
+    with dies_after(ports, "FakeChanges.commit"):
+        delete_generation(ref(deleted), ports=ports)
+
+    def refuse() -> None:
+        raise Transient("the table is away")
+
+    with meanwhile(ports, "FakePace.reserve_read", refuse):
+        system.reconcile(after=timedelta(minutes=2))
+    system.deliver_finishes()
+
+    assert {system.row(r).state for r in rows} == {State.SUCCEEDED}
+    assert ref(deleted) not in ports.store.generations

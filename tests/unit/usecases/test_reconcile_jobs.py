@@ -5,6 +5,8 @@ from datetime import timedelta
 import pytest
 
 from revela.domain.errors import (
+    ProviderNotFound,
+    ProviderTransient,
     Conflict,
     ProviderThrottled,
     Transient,
@@ -259,3 +261,16 @@ def test_the_number_of_visits_is_told(system: System, ports: FakePorts) -> None:
 
     assert system.reconcile(after=MINUTE) == 2
     assert ports.telemetry.values["Reconciled"] == [2]
+
+
+@pytest.mark.parametrize("error", [ProviderTransient("502"), ProviderNotFound("no secrets here")])
+def test_a_webhook_secret_that_cannot_be_had_ends_no_run(
+    error: Exception, system: System, ports: FakePorts
+) -> None:
+    system.accept()
+    ports.provider.failures.append(error)
+
+    assert system.reconcile(after=MINUTE) == 1
+
+    assert not ports.webhook_secrets.stored
+    assert ports.telemetry.values["Reconciled"] == [1]

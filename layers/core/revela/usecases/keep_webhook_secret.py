@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from revela.domain.errors import Transient
+from revela.domain.errors import Permanent, Transient
 from revela.ports import Ports
 
 
@@ -17,5 +17,5 @@ def keep_webhook_secret(*, ports: Ports) -> None:
             return
         if ports.webhook_secrets.remember_replicate_secret(ports.provider.webhook_secret()):
             ports.telemetry.info("webhook_secret_stored")
-    except Transient as error:
+    except (Transient, Permanent) as error:
         ports.telemetry.warning("webhook_secret_not_kept", reason=type(error).__name__)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from revela.domain.errors import Permanent, ProviderNotFound, ProviderThrottled, ProviderTransient, Transient
 from revela.domain.generation import Event, Failure, Generation, State, fingerprint
@@ -29,11 +29,11 @@ ONE_CALL_NEEDS = timedelta(seconds=35)
 
 @dataclass
 class _Listing:
-    """`complete`: it was read to its end, so that what it lacks is unknown to the provider."""
+    """`read_back_to`: what was created after it and is not here, the provider does not know."""
 
     by_id: dict[str, Prediction] = field(default_factory=dict)
     by_fingerprint: dict[str, list[Prediction]] = field(default_factory=dict)
-    complete: bool = False
+    read_back_to: datetime = datetime.max.replace(tzinfo=UTC)
 
 
 def poll_predictions(rows: Sequence[Generation], *, ports: Ports, until: datetime) -> None:
@@ -43,7 +43,10 @@ def poll_predictions(rows: Sequence[Generation], *, ports: Ports, until: datetim
     """
     listing = _Listing()
     if len(rows) > SINGLE_GETS or any(row.prediction_id is None for row in rows):
-        listing = _read_listing(rows, ports, until)
+        try:
+            _read_listing(listing, rows, ports, until)
+        except (Transient, Permanent) as error:
+            ports.telemetry.warning("listing_not_read", reason=type(error).__name__)
     reports: list[FinishGeneration] = []
     for row in rows:
         try:
@@ -99,22 +102,23 @@ def _find_lost(row: Generation, listing: _Listing, ports: Ports) -> tuple[Genera
             candidates.insert(0, prediction)
             return None
         return adopted.row, prediction
-    if listing.complete:
+    if row.claimed_at is not None and listing.read_back_to <= row.claimed_at - CLOCKS_DIFFER:
         _give_up_create(row, ports)
     return None
 
 
-def _read_listing(rows: Sequence[Generation], ports: Ports, until: datetime) -> _Listing:
-    listing = _Listing()
+def _read_listing(listing: _Listing, rows: Sequence[Generation], ports: Ports, until: datetime) -> None:
+    """Fill the listing, newest first, as far back as the rows' claims or as time allows."""
     ids = {row.prediction_id for row in rows if row.prediction_id is not None}
     fingerprints = {row.fingerprint for row in rows if row.prediction_id is None}
     versions = {row.provider_version for row in rows if row.prediction_id is None}
-    since = min((row.claimed_at for row in rows if row.claimed_at is not None), default=ports.clock.now())
+    claims = (row.claimed_at for row in rows if row.claimed_at is not None)
+    since = min(claims, default=ports.clock.now()) - CLOCKS_DIFFER
     if not _may_call(ports, until):
-        return listing
+        return
     sent_at = ports.clock.now()
     try:
-        for page in ports.provider.list_predictions(created_after=since - CLOCKS_DIFFER):
+        for page in ports.provider.list_predictions(created_after=since):
             for prediction in page:
                 if prediction.id in ids:
                     listing.by_id[prediction.id] = prediction
@@ -122,17 +126,15 @@ def _read_listing(rows: Sequence[Generation], ports: Ports, until: datetime) -> 
                     print_ = fingerprint(version, prediction.input or {})
                     if print_ in fingerprints:
                         listing.by_fingerprint.setdefault(print_, []).append(prediction)
-            if not fingerprints and len(listing.by_id) == len(ids):
-                return listing
-            if not _may_call(ports, until):
-                return listing
+            created = [prediction.created_at for prediction in page if prediction.created_at is not None]
+            listing.read_back_to = min(created, default=listing.read_back_to)
+            if (not fingerprints and len(listing.by_id) == len(ids)) or not _may_call(ports, until):
+                return
             sent_at = ports.clock.now()
-    except (ProviderTransient, Permanent) as error:
+    except ProviderThrottled as error:
         _slow_down(error, sent_at, ports)
-        ports.telemetry.warning("listing_not_read", reason=type(error).__name__)
-        return listing
-    listing.complete = True
-    return listing
+        raise
+    listing.read_back_to = since
 
 
 def _get(prediction_id: str, ports: Ports, until: datetime) -> Prediction | None:
@@ -146,7 +148,8 @@ def _get(prediction_id: str, ports: Ports, until: datetime) -> Prediction | None
             id=prediction_id, status=PredictionStatus.FAILED, error="not found", data_removed=True
         )
     except (ProviderTransient, Permanent) as error:
-        _slow_down(error, sent_at, ports)
+        if isinstance(error, ProviderThrottled):
+            _slow_down(error, sent_at, ports)
         ports.telemetry.warning(
             "prediction_not_read", prediction_id=prediction_id, reason=type(error).__name__
         )
@@ -165,10 +168,7 @@ def _may_call(ports: Ports, until: datetime) -> bool:
     return True
 
 
-def _slow_down(error: Exception, sent_at: datetime, ports: Ports) -> None:
-    """Tell the pace of a refusal for being too fast; any other error is not its concern."""
-    if not isinstance(error, ProviderThrottled):
-        return
+def _slow_down(error: ProviderThrottled, sent_at: datetime, ports: Ports) -> None:
     now = ports.clock.now()
     wait = REFUSED_WAIT if error.retry_after_s is None else timedelta(seconds=error.retry_after_s)
     rate = ports.pace.read_refused(sent_at=sent_at, now=now, until=now + wait)
