@@ -113,16 +113,15 @@ class StandInScene:
         self.stand_in = stand_in
         self._lose_answer = False
         self.clock = FakeClock()
-        self.provider: Provider = ReplicateProvider(
-            ReplicateClient(
-                base_url=f"{ORIGIN}/v1",
-                token=lambda: TOKEN,
-                clock=self.clock,
-                entropy=FakeEntropy(),
-                telemetry=FakeTelemetry(),
-                transport=httpx.MockTransport(self._send),
-            )
+        self.client = ReplicateClient(
+            base_url=f"{ORIGIN}/v1",
+            token=lambda: TOKEN,
+            clock=self.clock,
+            entropy=FakeEntropy(),
+            telemetry=FakeTelemetry(),
+            transport=httpx.MockTransport(self._send),
         )
+        self.provider: Provider = ReplicateProvider(self.client)
         self._order(slow_predictions={"count": "all", "queue_s": 1, "predict_s": 30})
 
     def now(self) -> datetime:

@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 ORIGIN = "http://replicate.test"
 TOKEN = "r8_under_test"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # the published test vector's
+JSON_TYPES = ("application/json", "application/problem+json")
 WEBHOOK = "https://hooks.example.com/generation?id=7"
 
 
@@ -170,4 +171,6 @@ async def _check(reply: httpx.Response) -> None:
     request = reply.request
     if request.url.path.startswith("/v1/"):
         await reply.aread()
-        check_reply(request.method, request.url.path, reply.status_code, reply.json())
+        is_json = reply.headers.get("content-type", "").partition(";")[0] in JSON_TYPES
+        body = reply.json() if is_json else reply.content
+        check_reply(request.method, request.url.path, reply.status_code, body)
