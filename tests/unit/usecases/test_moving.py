@@ -137,8 +137,9 @@ def test_writers_that_keep_losing_wait_ever_longer_and_give_up_after_a_while(
         move(ref(row), to_canceled, ports=ports)
 
     waited = ports.clock.now() - begun
-    assert timedelta(seconds=15) <= waited <= timedelta(seconds=16)
-    assert 15 < ports.calls.names.count("FakeChanges.commit") < 200
+    # The API answers before API Gateway (30 s) has given up on it.
+    assert timedelta(seconds=20) <= waited <= timedelta(seconds=28)
+    assert 10 < ports.calls.names.count("FakeChanges.commit") < 100
 
 
 def test_a_move_the_table_does_not_list_is_a_bug_and_writes_nothing(system: System, ports: FakePorts) -> None:

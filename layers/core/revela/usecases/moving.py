@@ -21,9 +21,11 @@ from revela.domain.retry import backoff
 from revela.ports import Ports, Ref
 
 # One account may be written by a hundred jobs at once; each write takes a few dozen milliseconds.
-CONTENTION_BASE = timedelta(milliseconds=25)
-CONTENTION_MAX = timedelta(milliseconds=800)
-CONTENTION_BUDGET = timedelta(seconds=15)
+# Waits grow until the tries of all of them together are fewer than the account takes in.
+CONTENTION_BASE = timedelta(milliseconds=30)
+CONTENTION_MAX = timedelta(seconds=3)
+# Below what API Gateway waits for (30 s), and what publishing sets aside for its settlement.
+CONTENTION_BUDGET = timedelta(seconds=24)
 
 
 @dataclass(frozen=True)
