@@ -69,6 +69,7 @@ def running(
             provider = Provider.stand_in(processes.choose_port(options.replicate_port))
             servers.append(_start_stand_in(directory, provider, options.time_scale))
             processes.wait_until_answers(servers[-1], f"{provider.origin}/_health")
+        layers = packaging.unpack(archives.layers, directory / "tmp" / "layers")
         processes.wait_until_answers(servers[0], f"{endpoint_url}/_ministack/ready")
 
         report("deploying template.yaml")
@@ -76,7 +77,8 @@ def running(
         deployed = stack.deploy(
             endpoint_url,
             template_path=ROOT / "template.yaml",
-            archives=archives,
+            functions=archives.functions,
+            layers=layers,
             api_url=f"http://{api_host}",
             parameters=_parameters(provider, issuer.url) | dict(options.parameters),
         )
@@ -100,7 +102,8 @@ def _clean(directory: Path) -> None:
 def _start_ministack(directory: Path, port: int) -> processes.Server:
     return processes.start(
         "ministack",
-        [str(MINISTACK_PYTHON), "-m", "ministack"],
+        # -P: what is beside the script is this package's, not ministack's.
+        [str(MINISTACK_PYTHON), "-P", str(Path(__file__).with_name("embedded_aws.py"))],
         log=_new_log(directory, "ministack"),
         cwd=directory,
         env={

@@ -1,4 +1,4 @@
-"""What is deployed: the layers as their makefile builds them, and the functions, each in a zip archive.
+"""What is deployed: the functions in a zip archive, and the layers as their makefile builds them.
 
 Archives are named by what went into them, so only what changed is built again.
 """
@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +46,14 @@ def build(root: Path, cache: Path, python: Path) -> Archives:
         functions = pool.submit(_functions_archive, root, cache)
         layers = {name: pool.submit(_layer_archive, name, root, cache, python) for name in LAYER_SOURCES}
         return Archives(functions.result(), {name: layer.result() for name, layer in layers.items()})
+
+
+def unpack(layers: Mapping[str, Path], target: Path) -> dict[str, Path]:
+    """Unpack layers; return what each adds to the import path, as Lambda does with its /opt/python."""
+    for name, archive in layers.items():
+        with zipfile.ZipFile(archive) as packed:
+            packed.extractall(target / name)
+    return {name: target / name / "python" for name in layers}
 
 
 def _functions_archive(root: Path, cache: Path) -> Path:
@@ -113,7 +121,7 @@ def _files(source: Path) -> Iterator[Path]:
 
 
 def _zip(folder: Path, files: Iterable[Path], archive: Path) -> None:
-    """Pack without compressing: the archive never leaves this machine, and every cold start unpacks it."""
+    """Pack without compressing: the archive never leaves this machine, and is unpacked again and again."""
     draft = archive.with_suffix(".draft")
     with zipfile.ZipFile(draft, "w", zipfile.ZIP_STORED) as packed:
         for file in sorted(files):

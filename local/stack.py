@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from local import aws, template
-from local.packaging import Archives
 
 STACK = "revela"
 ARTIFACTS_BUCKET = "revela-artifacts"
@@ -44,9 +43,15 @@ class Deployed:
 
 
 def deploy(
-    endpoint_url: str, *, template_path: Path, archives: Archives, api_url: str, parameters: Mapping[str, str]
+    endpoint_url: str,
+    *,
+    template_path: Path,
+    functions: Path,
+    layers: Mapping[str, Path],
+    api_url: str,
+    parameters: Mapping[str, str],
 ) -> Deployed:
-    """Create the stack and check that it is whole.
+    """Create the stack and check that it is whole. `functions` is an archive, `layers` are unpacked.
 
     Raises:
         DeployFailed: it could not be created, or lacks something.
@@ -57,9 +62,16 @@ def deploy(
         for logical_id, resource in source["Resources"].items()
         if resource["Type"] == FUNCTION
     }
-    code = _upload(endpoint_url, archives, folders)
-    translated = template.translate(source, code=code, bucket=ARTIFACTS_BUCKET, parameters=parameters)
-    wanted = template.localize(translated, api_url=api_url, parameters=parameters)
+    s3 = aws.client("s3", endpoint_url)
+    s3.create_bucket(Bucket=ARTIFACTS_BUCKET)
+    s3.put_object(Bucket=ARTIFACTS_BUCKET, Key=functions.name, Body=functions.read_bytes())
+    translated = template.translate(
+        source,
+        code=dict.fromkeys([*folders, *layers], functions.name),
+        bucket=ARTIFACTS_BUCKET,
+        parameters=parameters,
+    )
+    wanted = template.localize(translated, api_url=api_url, layers=layers, parameters=parameters)
     _create(endpoint_url, wanted, parameters)
     deployed = _describe(endpoint_url, folders)
     missing = [*_missing_routes(endpoint_url, wanted), *_missing_triggers(endpoint_url, wanted, deployed)]
@@ -67,15 +79,6 @@ def deploy(
     if missing:
         raise DeployFailed("the embedded AWS left out: " + ", ".join(missing))
     return deployed
-
-
-def _upload(endpoint_url: str, archives: Archives, folders: Mapping[str, str]) -> dict[str, str]:
-    s3 = aws.client("s3", endpoint_url)
-    s3.create_bucket(Bucket=ARTIFACTS_BUCKET)
-    for archive in (archives.functions, *archives.layers.values()):
-        s3.put_object(Bucket=ARTIFACTS_BUCKET, Key=archive.name, Body=archive.read_bytes())
-    layers = {logical_id: archive.name for logical_id, archive in archives.layers.items()}
-    return layers | dict.fromkeys(folders, archives.functions.name)
 
 
 def _create(endpoint_url: str, wanted: template.Template, parameters: Mapping[str, str]) -> None:

@@ -57,8 +57,13 @@ def translate(
     return template
 
 
-def localize(template: Template, *, api_url: str, parameters: Mapping[str, str]) -> Template:
-    """Return the template with what ministack does not read written out."""
+def localize(
+    template: Template, *, api_url: str, layers: Mapping[str, Path], parameters: Mapping[str, str]
+) -> Template:
+    """Return the template with what ministack does not read written out.
+
+    `layers` maps the name of each layer to its directory for the import path.
+    """
     resources: dict[str, Any] = {}
     for logical_id, resource in template["Resources"].items():
         if resource["Type"] in _MEANINGLESS_HERE:
@@ -75,6 +80,8 @@ def localize(template: Template, *, api_url: str, parameters: Mapping[str, str])
                 "CorsConfiguration": body["x-amazon-apigateway-cors"],
             }
             resources |= dict(_written_out(logical_id, body))
+        if kept["Type"] == "AWS::Lambda::Function":
+            _put_on_import_path(kept["Properties"], template["Resources"], layers)
         if kept["Type"] == "AWS::Lambda::EventSourceMapping" and "ScalingConfig" in kept["Properties"]:
             # CloudFormation makes a number of a parameter's text where a property wants one.
             scaling = kept["Properties"]["ScalingConfig"]
@@ -96,8 +103,9 @@ def routes(template: Template) -> list[Route]:
 
 
 _DATA_POLICIES = ("DeletionPolicy", "UpdateReplacePolicy")
-# There are no metrics to watch, and the bucket's policy demands TLS, which loopback does without.
-_MEANINGLESS_HERE = ("AWS::CloudWatch::Alarm", "AWS::S3::BucketPolicy")
+# There are no metrics to watch, the bucket's policy demands TLS, which loopback does without, and layers lie
+# unpacked on this machine.
+_MEANINGLESS_HERE = ("AWS::CloudWatch::Alarm", "AWS::S3::BucketPolicy", "AWS::Lambda::LayerVersion")
 
 
 class _NoManagedPolicies:
@@ -161,6 +169,15 @@ def _written_out(api: str, body: Mapping[str, Any]) -> Iterator[tuple[str, Templ
                 },
             },
         )
+
+
+def _put_on_import_path(
+    function: dict[str, Any], resources: Mapping[str, Any], layers: Mapping[str, Path]
+) -> None:
+    used = [resources[layer["Ref"]]["Properties"]["LayerName"] for layer in function.pop("Layers", [])]
+    if used:
+        variables = function.setdefault("Environment", {}).setdefault("Variables", {})
+        variables["PYTHONPATH"] = os.pathsep.join(str(layers[name]) for name in used)
 
 
 def _name_batches(statements: list[dict[str, Any]]) -> None:

@@ -306,7 +306,8 @@ def deployed() -> template.Template:
     code = dict.fromkeys([*FUNCTIONS, *LAYER_SOURCES], "archive.zip")
     parameters = {"JwtIssuer": "https://issuer.example"}
     translated = template.translate(source, code=code, bucket="artifacts", parameters=parameters)
-    return template.localize(translated, api_url="http://api.example", parameters=parameters)
+    layers = {name: Path("/unpacked") / name for name in LAYER_SOURCES}
+    return template.localize(translated, api_url="http://api.example", layers=layers, parameters=parameters)
 
 
 def test_every_route_asks_for_a_token_or_stands_on_the_short_list(deployed: template.Template) -> None:

@@ -44,6 +44,14 @@ def test_layers_are_what_their_makefile_made_for_this_machines_python(root: Path
         assert layer.read("python/built.txt").decode().split() == ["build-CoreLayer", "host", str(PYTHON)]
 
 
+def test_unpacked_layers_are_what_functions_import_from(root: Path, tmp_path: Path) -> None:
+    archives = packaging.build(root, tmp_path / "cache", PYTHON)
+    paths = packaging.unpack(archives.layers, tmp_path / "unpacked")
+    assert set(paths) == set(packaging.LAYER_SOURCES)
+    for name, path in paths.items():
+        assert (path / "built.txt").read_text().startswith(f"build-{name} ")
+
+
 def test_what_did_not_change_is_not_built_again(root: Path, tmp_path: Path) -> None:
     first = packaging.build(root, tmp_path / "cache", PYTHON)
     assert builds(root) == len(packaging.LAYER_SOURCES)

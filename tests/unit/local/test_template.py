@@ -31,6 +31,7 @@ Resources:
       Handler: api.handler.handler
       Runtime: python3.13
       Role: !GetAtt Role.Arn
+      Layers: [!Ref LibrariesLayer, !Ref CoreLayer]
       Environment:
         Variables: {SELF: !Sub "https://${HttpApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}"}
       Events:
@@ -41,6 +42,8 @@ Resources:
         Queue:
           Type: SQS
           Properties: {Queue: !GetAtt Queue.Arn, ScalingConfig: {MaximumConcurrency: !Ref Workers}}
+  LibrariesLayer: {Type: AWS::Serverless::LayerVersion, Properties: {ContentUri: layers/}}
+  CoreLayer: {Type: AWS::Serverless::LayerVersion, Properties: {ContentUri: layers/}}
   Queue: {Type: AWS::SQS::Queue}
   Table: {Type: AWS::DynamoDB::Table, DeletionPolicy: Retain, UpdateReplacePolicy: Retain, Properties: {}}
   Alarm: {Type: AWS::CloudWatch::Alarm, Properties: {}}
@@ -53,6 +56,8 @@ Resources:
             Statement: [{Effect: Allow, Action: [sqs:SendMessage], Resource: !GetAtt Queue.Arn}]
 """
 
+LAYERS = {"CoreLayer": Path("/unpacked/core"), "LibrariesLayer": Path("/unpacked/libraries")}
+
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -63,10 +68,13 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def deployable(source: Path, parameters: dict[str, str]) -> dict[str, Any]:
     translated = template.translate(
-        template.load(source), code={"ApiFunction": "code.zip"}, bucket="artifacts", parameters=parameters
+        template.load(source),
+        code=dict.fromkeys(("ApiFunction", *LAYERS), "code.zip"),
+        bucket="artifacts",
+        parameters=parameters,
     )
     resources: dict[str, Any] = template.localize(
-        translated, api_url="http://api.local", parameters=parameters
+        translated, api_url="http://api.local", layers=LAYERS, parameters=parameters
     )["Resources"]
     return resources
 
@@ -74,6 +82,13 @@ def deployable(source: Path, parameters: dict[str, str]) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def resources(source: Path) -> dict[str, Any]:
     return deployable(source, {})
+
+
+def test_layers_are_on_the_import_path_in_their_order(resources: dict[str, Any]) -> None:
+    function = resources["ApiFunction"]["Properties"]
+    assert function["Environment"]["Variables"]["PYTHONPATH"] == "/unpacked/libraries:/unpacked/core"
+    assert "Layers" not in function
+    assert not [r for r in resources.values() if r["Type"] == "AWS::Lambda::LayerVersion"]
 
 
 def test_code_comes_from_the_bucket(resources: dict[str, Any]) -> None:
@@ -100,7 +115,7 @@ def test_each_route_leads_to_its_function(resources: dict[str, Any]) -> None:
 
 def test_the_apis_public_address_becomes_the_local_one(resources: dict[str, Any]) -> None:
     variables = resources["ApiFunction"]["Properties"]["Environment"]["Variables"]
-    assert variables == {"SELF": "http://api.local"}
+    assert variables["SELF"] == "http://api.local"
 
 
 def test_what_has_no_meaning_here_is_left_out(resources: dict[str, Any]) -> None:
