@@ -12,7 +12,9 @@ from revela.domain.errors import (
     Transient,
 )
 from revela.domain.generation import State
+from revela.domain.policy import START_LEASE
 from revela.usecases.delete_generation import delete_generation
+from revela.usecases.reconcile_jobs import reconcile_jobs
 from tests.fakes import FakePorts
 from tests.unit.usecases.system import System, ref
 from tests.unit.usecases.trouble import dies_after, meanwhile
@@ -160,3 +162,28 @@ def test_a_pace_that_cannot_be_asked_ends_no_run(system: System, ports: FakePort
 
     assert {system.row(r).state for r in rows} == {State.SUCCEEDED}
     assert ref(deleted) not in ports.store.generations
+
+
+def test_a_listing_that_is_throttled_slows_down_and_is_made_up_for(system: System, ports: FakePorts) -> None:
+    rows = [system.processing() for _ in range(5)]
+    for row in rows:
+        ports.provider.succeed(system.prediction(row).id)
+    ports.provider.failures.append(ProviderThrottled("slow down", 5))
+    due = ports.clock.now() + timedelta(seconds=30)
+
+    system.reconcile(after=timedelta(seconds=30))
+    assert ports.clock.now() >= due + timedelta(seconds=5)
+    system.deliver_finishes()
+
+    assert {system.row(r).state for r in rows} == {State.SUCCEEDED}
+
+
+def test_in_a_process_that_is_nearly_over_the_provider_is_not_asked(system: System, ports: FakePorts) -> None:
+    row = system.starting(created=True)
+    ports.clock.advance(START_LEASE)
+    ports.calls.names.clear()
+
+    assert reconcile_jobs(ports=ports, until=ports.clock.now() + timedelta(seconds=20)) == 1
+
+    assert "FakeProvider._page" not in ports.calls.names
+    assert system.row(row).state is State.STARTING

@@ -12,9 +12,11 @@ from revela.domain.errors import (
     ProviderUnauthorized,
     ProviderUnavailable,
 )
-from revela.domain.generation import State
+from revela.domain.generation import Generation, State
+from revela.domain.policy import START_LEASE
 from tests.fakes import FakePorts
 from tests.unit.usecases.system import System
+from tests.unit.usecases.trouble import meanwhile
 
 pytestmark = pytest.mark.usefixtures("several_places")
 
@@ -161,3 +163,22 @@ def test_a_job_whose_model_left_the_catalog_does_not_stop_the_batch(system: Syst
 
     assert system.row(retired).state is State.QUEUED
     assert system.row(fine).state is State.PROCESSING
+
+
+@pytest.mark.parametrize("refusal", [ProviderUnavailable("503"), ProviderRejected("no")])
+def test_a_refusal_that_comes_after_the_lease_changes_nothing(
+    refusal: Exception, system: System, ports: FakePorts
+) -> None:
+    row = system.accept()
+    ports.provider.refuse(refusal)
+    given_up: list[Generation] = []
+
+    def lease_ends_first() -> None:
+        system.reconcile(after=START_LEASE)
+        given_up.append(system.row(row))
+
+    with meanwhile(ports, "FakeProvider.create_prediction", lease_ends_first):
+        assert system.start(row) == []
+
+    assert given_up == [system.row(row)]
+    assert system.row(row).state is State.QUEUED

@@ -296,6 +296,24 @@ def test_who_has_lost_the_lease_settles_nothing(stuck_at: str, system: System, p
     assert [key for key in ports.objects.stored if key.startswith("quarantine/")]
 
 
+def test_who_has_lost_the_lease_gives_nothing_up(system: System, ports: FakePorts) -> None:
+    row = system.processing()
+    done = succeed(system, row, [b"junk"])
+    took_over: list[Generation] = []
+
+    def is_stuck_for_too_long() -> None:
+        ports.clock.advance(SAVING_LEASE)
+        with dies_before(ports, "FakeOutputs.download"):
+            system.hear(row, done)
+        took_over.append(system.row(row))
+
+    with meanwhile(ports, "FakePictures.inspect", is_stuck_for_too_long):
+        row = system.hear(row, done)
+
+    assert [row] == took_over
+    assert row.failures == 0
+
+
 def test_who_has_lost_the_lease_gives_it_back_for_nobody(system: System, ports: FakePorts) -> None:
     row = system.processing()
     done = succeed(system, row, [AWAY])
