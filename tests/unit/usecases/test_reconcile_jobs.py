@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from revela.domain.errors import (
-    ProviderNotFound,
-    ProviderTransient,
     Conflict,
+    ProviderNotFound,
     ProviderThrottled,
+    ProviderTransient,
     Transient,
 )
 from revela.domain.generation import Generation, State

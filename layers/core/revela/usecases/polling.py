@@ -26,6 +26,8 @@ CLOCKS_DIFFER = timedelta(minutes=1)
 # The longest single call to the provider, repetitions and margin included.
 ONE_CALL_NEEDS = timedelta(seconds=35)
 
+_NOTHING_READ = datetime.max.replace(tzinfo=UTC)
+
 
 @dataclass
 class _Listing:
@@ -33,7 +35,7 @@ class _Listing:
 
     by_id: dict[str, Prediction] = field(default_factory=dict)
     by_fingerprint: dict[str, list[Prediction]] = field(default_factory=dict)
-    read_back_to: datetime = datetime.max.replace(tzinfo=UTC)
+    read_back_to: datetime = _NOTHING_READ
 
 
 def poll_predictions(rows: Sequence[Generation], *, ports: Ports, until: datetime) -> None:
