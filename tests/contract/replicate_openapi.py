@@ -29,7 +29,8 @@ DOCUMENT = Path(__file__).with_name("replicate-openapi.json")
 def check_reply(method: str, path: str, status: int, body: Any) -> None:
     """Raises AssertionError for a status or a body that the document does not have.
 
-    `path` begins with /v1; `body` is bytes where the answer is not JSON. Of refusals the document says next to nothing: they need a `detail`.
+    `path` begins with /v1; `body` is bytes where the answer is not JSON. Of refusals the document says
+    next to nothing: they need a `detail`.
     """
     if status >= 400:
         assert isinstance(body["detail"], str), body

@@ -261,8 +261,8 @@ async def test_a_download_needs_a_good_signature_and_no_token(replicate: InProce
     del replicate.api.headers["authorization"]
 
     def url(**changed: Any) -> httpx.URL:
-        given = {"owner": "acme", "expires_at": replicate.stand_in.clock.now()} | changed
-        given["expires_at"] = given["expires_at"].replace(year=2031)
+        next_year = replicate.stand_in.clock.now().replace(year=2031)
+        given: dict[str, Any] = {"owner": "acme", "expires_at": next_year} | changed
         signed = download_url(f"{ORIGIN}/v1", created["id"], signing_secret="files_stand_in", **given)
         return httpx.URL(signed)
 
