@@ -64,11 +64,12 @@ def new_user(state_dir: Path, engine_state: State, numbers: Iterator[int]) -> It
     """Make users, on the free plan unless said otherwise: `new_user("pro", credits=500)`."""
     with ExitStack() as opened:
 
-        def make(plan: str | None = None, *, credits: int = 0) -> User:  # noqa: A002  # as the command has it
+        def make(plan: str | None = None, *, credits: int = 0, admin: bool = False) -> User:  # noqa: A002
             name = f"user-{next(numbers)}@example.com"
             if plan is not None:
                 local("account", name, "--plan", plan, "--credits", str(credits), state_dir=state_dir)
-            token = identity.sign_token(state_dir, engine_state.issuer_url, name)
+            groups = [identity.ADMIN_GROUP] if admin else []
+            token = identity.sign_token(state_dir, engine_state.issuer_url, name, groups=groups)
             return opened.enter_context(User(engine_state, name, token))
 
         yield make

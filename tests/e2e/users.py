@@ -67,12 +67,13 @@ class User:
             lambda: self.generation(id_), lambda seen: seen["status"] in (statuses or ENDED), ENDED
         )
 
-    def wait_all(self, ids: Iterable[str]) -> list[Json]:
+    def wait_all(self, ids: Iterable[str], *, patience_s: float = PATIENCE_S) -> list[Json]:
         """Watch generations until all have ended; return them in the order of `ids`."""
         wanted = list(ids)
         found = eventually(
             lambda: {item["id"]: item for item in self.all(PATH)},
             lambda seen: all(seen[id_]["status"] in ENDED for id_ in wanted),
+            patience_s=patience_s,
         )
         return [found[id_] for id_ in wanted]
 
@@ -100,9 +101,15 @@ def as_json(answer: httpx.Response) -> Json:
     return body
 
 
-def eventually(probe: Callable[[], Seen], holds: Callable[[Seen], bool], final: Sequence[str] = ()) -> Seen:
+def eventually(
+    probe: Callable[[], Seen],
+    holds: Callable[[Seen], bool],
+    final: Sequence[str] = (),
+    *,
+    patience_s: float = PATIENCE_S,
+) -> Seen:
     """Ask until the answer is as wanted; fail at once when its status is one that nothing follows."""
-    give_up_at = time.monotonic() + PATIENCE_S
+    give_up_at = time.monotonic() + patience_s
     while not holds(seen := probe()):
         over = isinstance(seen, dict) and seen.get("status") in final
         assert not over, f"it ended otherwise: {seen}"
