@@ -80,7 +80,7 @@ def running(
             functions=archives.functions,
             layers=layers,
             api_url=f"http://{api_host}",
-            parameters=_parameters(provider, issuer.url) | dict(options.parameters),
+            parameters=_parameters(provider, issuer.url, endpoint_url) | dict(options.parameters),
         )
         current = _state(deployed, provider, endpoint_url, api_host, issuer.url, directory)
         _put_secrets(current, provider)
@@ -151,8 +151,9 @@ def _new_log(directory: Path, name: str) -> Path:
     return log
 
 
-def _parameters(provider: Provider, issuer_url: str) -> dict[str, str]:
+def _parameters(provider: Provider, issuer_url: str, endpoint_url: str) -> dict[str, str]:
     return {
+        "AwsEndpointUrl": endpoint_url,
         "KeepData": "false",
         "JwtIssuer": issuer_url,
         "JwtAudience": AUDIENCE,

@@ -18,6 +18,7 @@ API_ID_TAG = "ms-custom-id"
 API_ID = "a1b2c3d4"
 PUBLIC_API_URL = "https://${HttpApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}"
 REGION = "us-east-1"
+BUCKET = "revela-local"
 
 Template = dict[str, Any]
 
@@ -86,6 +87,9 @@ def localize(
             # CloudFormation makes a number of a parameter's text where a property wants one.
             scaling = kept["Properties"]["ScalingConfig"]
             scaling["MaximumConcurrency"] = int(_value(template, scaling["MaximumConcurrency"], parameters))
+        if kept["Type"] == "AWS::S3::Bucket":
+            # A name to rely on, as all others have here; in AWS it must differ from everybody else's.
+            kept["Properties"]["BucketName"] = BUCKET
         if kept["Type"] == "AWS::IAM::Role":
             for policy in kept["Properties"]["Policies"]:
                 _name_batches(policy["PolicyDocument"]["Statement"])

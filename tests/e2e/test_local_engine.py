@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 from collections.abc import Iterator
@@ -79,6 +80,21 @@ def test_the_state_file_names_what_runs(state_dir: Path, engine_state: State) ->
     for url in written["queues"].values():
         aws.client("sqs", engine_state.aws_endpoint_url).get_queue_attributes(QueueUrl=url)
     assert written["api_url"] == f"http://{written['api_host']}"
+
+
+def test_single_functions_find_this_system_by_the_names_in_the_samples(engine_state: State) -> None:
+    """events/env.json can name tables, queues and secrets because they are called the same in every run."""
+    named = json.loads((engine.ROOT / "events" / "env.json").read_text())["Parameters"]
+
+    lambdas = aws.client("lambda", engine_state.aws_endpoint_url)
+    for function in engine_state.functions.values():
+        given = lambdas.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
+        for name in given.keys() & named.keys() - {"LOG_LEVEL", "CLOCK_OFFSET_S"}:
+            assert _without_origin(given[name]) == _without_origin(named[name]), name
+
+
+def _without_origin(value: str) -> str:
+    return re.sub(r"^http://[^/]+", "", value)
 
 
 def test_tests_that_share_an_engine_run_in_one_process(request: pytest.FixtureRequest) -> None:

@@ -116,8 +116,18 @@ def test_functions_are_given_only_variables_that_the_code_reads() -> None:
     for function in FUNCTIONS.values():
         given |= set(function["Environment"]["Variables"])
     by_powertools = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"}
+    by_botocore = {"AWS_ENDPOINT_URL"}
     by_lambda = {"AWS_REGION", "AWS_DEFAULT_REGION"}
-    assert given - by_powertools == read - by_lambda
+    assert given - by_powertools - by_botocore == read - by_lambda
+
+
+def test_single_functions_are_invoked_with_every_variable_they_are_given() -> None:
+    """events/env.json points `sam local invoke` at a system that `make up` keeps running."""
+    given = set(SOURCE["Globals"]["Function"]["Environment"]["Variables"])
+    for function in FUNCTIONS.values():
+        given |= set(function["Environment"]["Variables"])
+    set_up = json.loads((engine.ROOT / "events" / "env.json").read_text())["Parameters"]
+    assert set(set_up) == given
 
 
 def test_no_secret_is_handed_over_in_a_variable() -> None:
