@@ -28,6 +28,7 @@ from local.replicate.training import Training
 from local.replicate.webhooks import Webhooks
 
 LOG_LINES = 20  # of progress, however many steps
+KEPT_TRAININGS = 5_000  # beyond it the oldest that are over are dropped
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +82,7 @@ class Trainings:
             webhook=webhook,
         )
         self._trainings[training.id] = training
+        self._drop_oldest()
         fate, how = self._faults.training_fate(), _trainer(training)
         queue_s = fate.slowness.queue_s if fate.slowness else how.queue_s
         self._scheduler.at(now_s + queue_s, partial(self._start, training, fate))
@@ -178,6 +180,13 @@ class Trainings:
             return
         training.logs += text
         self._webhooks.notify(training, "logs", at_s)
+
+    def _drop_oldest(self) -> None:
+        while len(self._trainings) > KEPT_TRAININGS:
+            oldest = next(iter(self._trainings.values()))
+            if not oldest.is_over:
+                return
+            del self._trainings[oldest.id]
 
 
 def _trainer(training: Training) -> Trainer:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from local.replicate import trainings
 from tests.contract.replicate_stand_in import WEBHOOK, InProcess
 
 pytestmark = pytest.mark.anyio
@@ -217,6 +218,18 @@ async def test_a_list_is_by_the_hundred_newest_first_without_logs(account: InPro
 
     assert [row["id"] for row in first["results"] + second["results"]] == created[::-1]
     assert "logs" not in first["results"][0]
+
+
+async def test_the_oldest_that_are_over_are_dropped_beyond_a_bound(
+    account: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainings, "KEPT_TRAININGS", 1)
+    over = await train(account)
+    await account.api.post(f"/v1/trainings/{over['id']}/cancel")
+    running = [await train(account) for _ in range(2)]
+
+    assert (await account.api.get(f"/v1/trainings/{over['id']}")).status_code == 404
+    assert [(await show(account, training))["status"] for training in running] == ["starting", "starting"]
 
 
 async def test_the_schema_tells_what_a_training_takes(account: InProcess) -> None:
