@@ -177,10 +177,10 @@ def test_a_refusal_slows_everybody_down(processes: tuple[Pace, Pace]) -> None:
 
     rate = one.create_refused(sent_at=START, now=START, until=until)
 
-    assert rate == pytest.approx(600 / 1.01 / 1.05, rel=1e-3)
+    assert rate == pytest.approx(600 / 1.01 / 1.03, rel=1e-3)
     first, second = slots(other, 2, now=START)
     assert first == until
-    assert (second - first) / GAP == pytest.approx(1.05, rel=1e-3)
+    assert (second - first) / GAP == pytest.approx(1.03, rel=1e-3)
 
 
 def test_refusals_of_one_moment_count_once(processes: tuple[Pace, Pace]) -> None:
@@ -195,25 +195,32 @@ def test_refusals_of_one_moment_count_once(processes: tuple[Pace, Pace]) -> None
 
 def test_between_two_refusals_the_limit_is_measured(pace: Pace) -> None:
     pace.create_refused(sent_at=START, now=START, until=START + SECOND)
-    # At 9.4 a second, 40 were sent in 4.25 s; one may be sent again after 8 s: 5 a second.
-    again = START + 5.25 * SECOND
+    # From the end of the block on, forty were sent within 4.2 s, and none for 3.8 s: 5 a second.
+    again = START + SECOND + 40.5 * GAP * 1.03
     rate = pace.create_refused(sent_at=again, now=again, until=START + 9 * SECOND)
 
-    assert rate == pytest.approx(300 * 40 / 40 * 0.97, rel=0.02)
+    assert rate == pytest.approx(300 / 1.02, rel=1e-3)
 
 
 def test_one_refusal_never_more_than_halves_the_rate(pace: Pace) -> None:
     first = pace.create_refused(sent_at=START, now=START, until=START + SECOND)
     again = START + 3 * SECOND
-    second = pace.create_refused(sent_at=again, now=again, until=START + HOUR)
+    second = pace.create_refused(sent_at=again, now=again, until=again + 60 * SECOND)
 
     assert first is not None
     assert second == pytest.approx(first / 2, rel=1e-3)
 
 
+def test_who_is_sent_away_for_longer_than_any_limit_lasts_was_not_too_fast(pace: Pace) -> None:
+    rate = pace.create_refused(sent_at=START, now=START, until=START + 600 * SECOND)
+
+    assert rate == pytest.approx(600 / 1.01, rel=1e-3)
+
+
 def test_a_block_that_goes_on_says_nothing_of_the_rate(pace: Pace) -> None:
     now = START
     first = pace.create_refused(sent_at=now, now=now, until=now + 30 * SECOND)
+    assert first is not None
     for _ in range(20):
         now += 30 * SECOND
         probed = pace.create_refused(sent_at=now, now=now, until=now + 30 * SECOND)
@@ -222,19 +229,17 @@ def test_a_block_that_goes_on_says_nothing_of_the_rate(pace: Pace) -> None:
 
 def test_the_rate_recovers_with_time_alone(pace: Pace) -> None:
     pace.create_refused(sent_at=START, now=START, until=START)
-    again = START + timedelta(seconds=2)
-    pace.create_refused(sent_at=again, now=again, until=again + HOUR)
-    end = again + HOUR
+    again = START + SECOND
+    end = again + 60 * SECOND
+    pace.create_refused(sent_at=again, now=again, until=end)
 
-    def gap_after(minutes: float) -> float:
-        now = end + timedelta(minutes=minutes)
-        first, second = slots(pace, 2, now=now)
+    def slower_after(minutes: float) -> float:
+        first, second = slots(pace, 2, now=end + timedelta(minutes=minutes))
         return (second - first) / GAP
 
-    assert [gap_after(minutes) for minutes in (0, 5, 10, 15)] == pytest.approx(
-        [2.1, 2.03, 1.62, 1.05], rel=0.01
-    )
-    assert gap_after(30) == 1.0
+    expected = [2.06, 2.06 / (1 + 1 / 64), 2.06 / (1 + 1 / 8), 2.06 / (1 + 27 / 64), 1.03]
+    assert [slower_after(minutes) for minutes in (0, 5, 10, 15, 20)] == pytest.approx(expected, rel=1e-3)
+    assert slower_after(30) == 1.0
 
 
 # The other bucket
@@ -258,6 +263,6 @@ def test_a_read_too_late_for_its_process_takes_no_slot(pace: Pace) -> None:
 def test_reads_slow_down_on_their_own(pace: Pace) -> None:
     rate = pace.read_refused(sent_at=START, now=START, until=START + SECOND)
 
-    assert rate == pytest.approx(3000 / 1.01 / 1.05, rel=1e-3)
+    assert rate == pytest.approx(3000 / 1.01 / 1.03, rel=1e-3)
     assert pace.reserve_read(now=START, before=START + HOUR) == START + SECOND
     assert slots(pace, 1, now=START) == [START]

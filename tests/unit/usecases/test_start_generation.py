@@ -7,6 +7,7 @@ import pytest
 from revela.domain.errors import (
     Conflict,
     ProviderRejected,
+    ProviderThrottled,
     ProviderTransient,
     Transient,
 )
@@ -316,3 +317,46 @@ def test_a_lost_answer_is_counted(system: System, ports: FakePorts) -> None:
     system.started(system.accept())
 
     assert ports.telemetry.counts["CreatesUnknown"] == 1
+
+
+# The pace, after a refusal of another
+
+
+def test_slots_taken_back_by_a_refusal_of_another_are_reserved_again_behind_the_block(
+    system: System, ports: FakePorts
+) -> None:
+    rows = [system.accept() for _ in range(3)]
+    begun = ports.clock.now()
+    until = begun + timedelta(seconds=5)
+
+    with meanwhile(
+        ports,
+        "FakeProvider.create_prediction",
+        lambda: ports.pace.block(sent_at=begun, now=begun, until=until),
+    ):
+        assert system.start(*rows) == []
+
+    times = [p.created_at for p in ports.provider.predictions.values() if p.created_at]
+    gap = timedelta(seconds=60 / 600 * 1.01)
+    assert times == [begun, until, until + gap]
+
+
+def test_a_worker_without_a_slot_waits_so_that_the_others_stay_in_the_queue(
+    system: System, ports: FakePorts
+) -> None:
+    row, begun = system.accept(), ports.clock.now()
+    until = begun + timedelta(minutes=10)
+    ports.pace.block(sent_at=begun, now=begun, until=until)
+
+    system.start(row)
+
+    assert ports.clock.now() == begun + START_TIMEOUT - timedelta(seconds=40)
+    assert system.row(row).due_at == until
+
+
+def test_the_learned_rate_is_told_once_for_each_change(system: System, ports: FakePorts) -> None:
+    refused = [system.accept() for _ in range(2)]
+    ports.provider.refuse(ProviderThrottled("slow down", 30))
+    system.start(*refused)
+
+    assert ports.telemetry.values["CreatesPerMinute"] == [pytest.approx(600 / 1.01 / 1.03, rel=1e-3)]

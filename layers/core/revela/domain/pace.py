@@ -22,13 +22,15 @@ LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 # for no refusal at 99 % of the rate.
 MARGIN = 1.01
 # A refusal slows down by what was measured since the one before, within these bounds.
-SLOWER_LEAST, SLOWER_MOST = 1.05, 2.0
+SLOWER_LEAST, SLOWER_MOST = 1.03, 2.0
 SLOWEST_GAP = timedelta(minutes=1)
 # A little below what was measured, for an estimate errs to both sides.
-BELOW_MEASURED = 1.03
+BELOW_MEASURED = 1.02
 # A rate doubles within this time, slowly at first: near the limit that was learned, a faster one
 # would run into it again and again.
-DOUBLES_IN = timedelta(minutes=15)
+DOUBLES_IN = timedelta(minutes=20)
+# Limits are per minute: who is told to stay away for longer was not too fast.
+LIMITS_RESET_IN = timedelta(minutes=1, seconds=1)
 # Refusals of one moment ask for slightly different waits.
 SAME_BLOCK = timedelta(seconds=2)
 # Who was turned away during a block comes back in the order of coming, within so long after it.
@@ -191,7 +193,7 @@ def _blocked(
     gap = limit.gap_at(bucket, sent_at)
     passed = (sent_at - bucket.blocked_until) // gap
     # Refused at the first slot after a block: it is not over, and says nothing of the rate.
-    if too_fast and passed >= 1:
+    if too_fast and passed >= 1 and until - now <= LIMITS_RESET_IN:
         # From the end of one block to the end of the next, the provider took what it takes.
         measured = (until - bucket.blocked_until) / passed * BELOW_MEASURED
         gap = min(max(measured, gap * SLOWER_LEAST), gap * SLOWER_MOST, SLOWEST_GAP)

@@ -26,6 +26,8 @@ from revela.usecases.provider_predictions import cancel_at_provider, record_pred
 
 # A claim, a create at its time-out and its record must fit into what is left of the function's time.
 ONE_CREATE_NEEDS = timedelta(seconds=40)
+# What a create usually takes: those of a batch follow each other, so that the last begins after its slot.
+ONE_CREATE_TAKES = timedelta(seconds=0.5)
 
 
 def start_generation(refs: Sequence[Ref], *, ports: Ports, until: datetime) -> list[Ref]:
@@ -53,7 +55,8 @@ def _start_in_turn(
 ) -> Sequence[Generation]:
     """Start each row in its slot; return those whose slots became void, for somebody was refused."""
     now, last_begin = ports.clock.now(), until - ONE_CREATE_NEEDS
-    turns = ports.pace.reserve_creates(len(ready), now=now, before=last_begin)
+    before = last_begin - len(ready) * ONE_CREATE_TAKES
+    turns = ports.pace.reserve_creates(len(ready), now=now, before=before)
     in_turn, too_many = ready[: len(turns.slots)], ready[len(turns.slots) :]
     void: Sequence[Generation] = ()
     for n, (row, slot) in enumerate(zip(in_turn, turns.slots, strict=True)):
@@ -69,6 +72,10 @@ def _start_in_turn(
                 break
             ports.telemetry.count("SlotWait", (begins_at - now).total_seconds() * 1000, unit="Milliseconds")
             _start(Ref(row.user_id, row.id), row, ports)
+    if not turns.slots:
+        # Nothing to do before this process ends. Its waiting keeps the others in the queue, in their
+        # order; to postpone at once would take them all out of it, for reconcile to bring them back.
+        ports.clock.sleep_until(last_begin)
     for row, later in zip(too_many, turns.later, strict=True):
         with _apart(row, failed, ports):
             _postpone(row, later, ports)
@@ -104,10 +111,13 @@ def _postpone(row: Generation, slot: datetime, ports: Ports) -> None:
 def _start(ref: Ref, row: Generation, ports: Ports) -> None:
     model = ports.catalog.model(row.model)
     model_input = model.render(row.params)
+    # Made before the claim: its key may be out of reach, and then nothing is claimed that cannot be sent.
+    webhook_url = ports.webhook_urls.for_generation(ref, row.attempt + 1)
 
     def claim(seen: Generation) -> Move | None:
         now = ports.clock.now()
-        if not _may_start(seen, now):
+        # Its attempt is in the webhook's URL: a row that was claimed meanwhile is another message's.
+        if not _may_start(seen, now) or seen.attempt != row.attempt:
             return None
         return Move(
             Event.CLAIMED,
@@ -128,7 +138,7 @@ def _start(ref: Ref, row: Generation, ports: Ports) -> None:
     request = CreatePrediction(
         version=claimed.provider_version,
         input=model_input,
-        webhook_url=ports.webhook_urls.for_generation(ref, claimed.attempt),
+        webhook_url=webhook_url,
         cancel_after_s=model.deadline_s,
     )
     try:
