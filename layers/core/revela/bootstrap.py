@@ -104,7 +104,11 @@ class Wiring:
         from revela.adapters.replicate.outputs import ReplicateOutputs
 
         return ReplicateOutputs(
-            origins=self.settings.replicate.output_origins, clock=self.clock, entropy=self.entropy
+            origins=self.settings.replicate.output_origins,
+            clock=self.clock,
+            entropy=self.entropy,
+            # Four of them, and publishing, fit into the time of one invocation.
+            total_max=timedelta(seconds=20),
         )
 
     @cached_property
@@ -212,9 +216,11 @@ def aws_client(service: str, region: str) -> Any:
         service,
         region_name=region,
         config=Config(
-            connect_timeout=2,
-            read_timeout=10,
-            retries={"mode": "standard", "total_max_attempts": 3},
+            connect_timeout=1,
+            # Copies of large objects answer late; all else answers in milliseconds, or is lost, and
+            # tries of it must fit into what the webhook's door has.
+            read_timeout=10 if service == "s3" else 3,
+            retries={"mode": "standard", "total_max_attempts": 2},
         ),
     )
 
