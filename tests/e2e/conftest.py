@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from local import identity, state
+from local import aws, identity, state
 from local.state import State
 from tests.e2e.command_line import local
 from tests.e2e.stand_in import StandIn
 from tests.e2e.users import User
 
 NewUser = Callable[..., User]
+Reconcile = Callable[[], None]
+Advance = Callable[[int], None]
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -55,13 +57,9 @@ def stand_in(_stand_in: StandIn) -> Iterator[StandIn]:
 
 
 @pytest.fixture(scope="session")
-def numbers() -> Iterator[int]:
-    return itertools.count(1)
-
-
-@pytest.fixture
-def new_user(state_dir: Path, engine_state: State, numbers: Iterator[int]) -> Iterator[NewUser]:
+def new_user(state_dir: Path, engine_state: State) -> Iterator[NewUser]:
     """Make users, on the free plan unless said otherwise: `new_user("pro", credits=500)`."""
+    numbers = itertools.count(1)
     with ExitStack() as opened:
 
         def make(plan: str | None = None, *, credits: int = 0, admin: bool = False) -> User:  # noqa: A002
@@ -79,3 +77,26 @@ def new_user(state_dir: Path, engine_state: State, numbers: Iterator[int]) -> It
 def user(new_user: NewUser) -> User:
     """A new user of the developer plan: a thousand credits, no limit that a test would meet."""
     return new_user("developer", credits=1000)
+
+
+@pytest.fixture(scope="session")
+def reconcile(engine_state: State) -> Reconcile:
+    """Do what the schedule does every minute."""
+
+    def invoke() -> None:
+        answer = aws.client("lambda", engine_state.aws_endpoint_url).invoke(
+            FunctionName=engine_state.functions["reconcile_jobs"]
+        )
+        assert "FunctionError" not in answer, answer["Payload"].read()
+
+    return invoke
+
+
+@pytest.fixture(scope="session")
+def advance(state_dir: Path) -> Advance:
+    """Move the clock of the system and of the stand-in on, by seconds."""
+
+    def move(seconds: int) -> None:
+        local("advance", str(seconds), state_dir=state_dir)
+
+    return move

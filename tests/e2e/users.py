@@ -61,21 +61,36 @@ class User:
     def delete(self, id_: str) -> httpx.Response:
         return self.http.delete(f"{PATH}/{id_}")
 
-    def wait(self, id_: str, *statuses: str) -> Json:
+    def wait(self, id_: str, *statuses: str, meanwhile: Callable[[], None] = lambda: None) -> Json:
         """Watch a generation until it is in one of `statuses`, or has ended when none is given."""
-        return eventually(
-            lambda: self.generation(id_), lambda seen: seen["status"] in (statuses or ENDED), ENDED
-        )
 
-    def wait_all(self, ids: Iterable[str], *, patience_s: float = PATIENCE_S) -> list[Json]:
+        def look() -> Json:
+            seen = self.generation(id_)
+            if seen["status"] not in ENDED:
+                meanwhile()
+            return seen
+
+        return eventually(look, lambda seen: seen["status"] in (statuses or ENDED), ENDED)
+
+    def wait_all(
+        self,
+        ids: Iterable[str],
+        *,
+        meanwhile: Callable[[], None] = lambda: None,
+        patience_s: float = PATIENCE_S,
+    ) -> list[Json]:
         """Watch generations until all have ended; return them in the order of `ids`."""
         wanted = list(ids)
-        found = eventually(
-            lambda: {item["id"]: item for item in self.all(PATH)},
-            lambda seen: all(seen[id_]["status"] in ENDED for id_ in wanted),
-            patience_s=patience_s,
+
+        def look() -> list[Json]:
+            found = {item["id"]: item for item in self.all(PATH)}
+            if any(found[id_]["status"] not in ENDED for id_ in wanted):
+                meanwhile()
+            return [found[id_] for id_ in wanted]
+
+        return eventually(
+            look, lambda seen: all(item["status"] in ENDED for item in seen), patience_s=patience_s
         )
-        return [found[id_] for id_ in wanted]
 
     def all(self, path: str) -> list[Json]:
         """Return every item of a listing, page by page."""
