@@ -40,12 +40,3 @@ class Prediction(BaseModel):
     completed_at: datetime | None = None
     input: dict[str, Any] | None = None
     version: str | None = None
-
-
-def output_urls(output: Any) -> tuple[str, ...]:
-    """Replicate answers with a list of URLs, one URL or nothing, depending on the model."""
-    if isinstance(output, str):
-        return (output,)
-    if isinstance(output, list):
-        return tuple(item for item in output if isinstance(item, str))
-    return ()

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import pytest
+
+from revela.settings import BadSettings, Settings
+
+
+def test_what_has_a_default_need_not_be_set() -> None:
+    replicate = Settings({}).replicate
+
+    assert replicate.api_base_url == "https://api.replicate.com/v1"
+    assert replicate.output_origins == ("https://replicate.delivery",)
+    assert (replicate.creates_per_minute, replicate.reads_per_minute) == (600, 3000)
+    assert Settings({}).clock_offset_s == 0
+
+
+def test_one_error_names_every_fault() -> None:
+    settings = Settings(
+        {
+            "AI_PROVIDER": "fal",
+            "REPLICATE_API_BASE_URL": "replicate.com",
+            "REPLICATE_CREATES_PER_MINUTE": "0",
+            "REPLICATE_READS_PER_MINUTE": "many",
+        }
+    )
+
+    with pytest.raises(BadSettings) as raised:
+        _ = settings.replicate
+
+    for fault in ("AI_PROVIDER", "REPLICATE_API_BASE_URL", "CREATES_PER_MINUTE", "READS_PER_MINUTE"):
+        assert fault in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("group", "variable"),
+    [
+        ("bucket", "BUCKET"),
+        ("event_bus", "EVENT_BUS"),
+        ("webhook_secret_id", "WEBHOOK_SECRET_ID"),
+        ("replicate_token_secret_id", "REPLICATE_TOKEN_SECRET_ID"),
+    ],
+)
+def test_what_has_no_default_is_missed_when_it_is_asked_for(group: str, variable: str) -> None:
+    with pytest.raises(BadSettings, match=f"{variable} is not set"):
+        getattr(Settings({}), group)
+
+
+def test_an_empty_variable_counts_as_not_set() -> None:
+    with pytest.raises(BadSettings, match="BUCKET is not set"):
+        _ = Settings({"BUCKET": ""}).bucket
+
+
+@pytest.mark.parametrize(
+    ("text", "base"), [("none", None), ("https://api.example.com/", "https://api.example.com")]
+)
+def test_webhooks_go_to_a_public_base_or_nowhere(text: str, base: str | None) -> None:
+    assert Settings({"REPLICATE_WEBHOOK_URL": text}).replicate.webhook_base_url == base
+
+
+def test_origins_are_a_list() -> None:
+    settings = Settings({"REPLICATE_OUTPUT_ORIGINS": "https://replicate.delivery, http://127.0.0.1:8400/"})
+
+    assert settings.replicate.output_origins == ("https://replicate.delivery", "http://127.0.0.1:8400")
