@@ -73,9 +73,9 @@ def new_user(state_dir: Path, engine_state: State) -> Iterator[NewUser]:
         yield make
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def user(new_user: NewUser) -> User:
-    """A new user of the developer plan: a thousand credits, no limit that a test would meet."""
+    """One for each file of tests, on the developer plan: no limit that a test would meet."""
     return new_user("developer", credits=1000)
 
 

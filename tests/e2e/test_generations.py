@@ -93,7 +93,8 @@ def test_an_unchanged_generation_is_not_sent_again(user: User) -> None:
     assert (other.status_code, other.content) == (200, first.content)
 
 
-def test_a_listing_pages_through_all_newest_first(user: User) -> None:
+def test_a_listing_pages_through_all_newest_first(new_user: NewUser) -> None:
+    user = new_user()
     ids = [user.create()["id"] for _ in range(5)]
     user.wait_all(ids)
 

@@ -1,0 +1,227 @@
+"""A Replicate that refuses, fails, falls silent or delivers rubbish: nothing is lost, nobody pays for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from local import aws
+from local.state import State
+from tests.e2e import refusing_replicate as refusals
+from tests.e2e.conftest import Advance, Reconcile
+from tests.e2e.refusing_replicate import Refusal, RefusingReplicate
+from tests.e2e.stand_in import StandIn
+from tests.e2e.users import User, assert_credits_add_up
+
+REFUNDED = {"estimated": 1, "held": 0, "charged": 0, "refunded": 1}
+CHARGED = {"estimated": 1, "held": 0, "charged": 1, "refunded": 0}
+
+
+@pytest.fixture(autouse=True)
+def forget_the_pace(engine_state: State) -> Iterator[None]:
+    """A refusal slows all workers down for a while, and the tests that follow with them."""
+    yield
+    aws.client("dynamodb", engine_state.aws_endpoint_url).delete_item(
+        TableName=engine_state.tables["control"], Key={"id": {"S": "pace#creates"}}
+    )
+
+
+FAILURES = [
+    ("The input or output was flagged as sensitive. Please try again. (E005) (Xy7)", "moderated"),
+    ('Prediction input failed validation: {"detail":[{"loc":["x"]}]}', "provider_rejected"),
+]
+
+
+@pytest.mark.parametrize(("error", "code"), FAILURES, ids=[error[:20] for error, _ in FAILURES])
+def test_a_failure_for_good_is_told_in_both_languages_and_refunded(
+    error: str, code: str, user: User, stand_in: StandIn
+) -> None:
+    stand_in.order(fail_predictions={"count": 1, "error": error})
+    prompt = f"{error[:10]} of {user.name}"
+
+    failed = user.wait(user.create(prompt=prompt)["id"], "failed")
+
+    assert (failed["error"]["code"], failed["credits"], failed["outputs"]) == (code, REFUNDED, [])
+    assert failed["error"]["message"].count("You were not charged") == 1
+    told = user.generation(failed["id"], headers={"Accept-Language": "pt-BR"})
+    assert "Você não foi cobrado" in told["error"]["message"]
+    assert error[:20] not in str(told["error"])
+    assert len(stand_in.predictions(prompt)) == 1
+    assert_credits_add_up(user)
+
+
+@pytest.mark.parametrize("error", ["Director: unexpected error handling prediction (E9828)", None])
+def test_a_passing_failure_is_tried_again_and_charged_once(
+    error: str | None, user: User, stand_in: StandIn, reconcile: Reconcile
+) -> None:
+    stand_in.order(fail_predictions={"count": 1, "error": error})
+    prompt = f"at the second go ({error}) of {user.name}"
+
+    done = user.wait(user.create(prompt=prompt)["id"], "succeeded", meanwhile=reconcile)
+
+    assert done["credits"] == CHARGED
+    assert [p["status"] for p in stand_in.predictions(prompt)] == ["succeeded", "failed"]
+    assert_credits_add_up(user)
+
+
+def test_a_failure_that_stays_is_given_up_and_refunded(
+    user: User, stand_in: StandIn, reconcile: Reconcile
+) -> None:
+    stand_in.order(fail_predictions={"count": "all", "error": "out of memory"})
+    prompt = f"again and again of {user.name}"
+
+    failed = user.wait(user.create(prompt=prompt)["id"], "failed", meanwhile=reconcile)
+
+    assert (failed["error"]["code"], failed["credits"]) == ("provider_failed", REFUNDED)
+    assert [p["status"] for p in stand_in.predictions(prompt)] == ["failed", "failed"]
+    assert_credits_add_up(user)
+
+
+def test_fewer_images_are_charged_as_fewer(user: User, stand_in: StandIn) -> None:
+    stand_in.order(fewer_images={"count": 1, "images": 3})
+
+    done = user.wait(user.create(num_outputs=4)["id"], "succeeded")
+
+    assert len(done["outputs"]) == 3
+    assert done["credits"] == {"estimated": 4, "held": 0, "charged": 3, "refunded": 1}
+    assert_credits_add_up(user)
+
+
+def test_an_output_that_is_no_image_is_neither_delivered_nor_charged(user: User, stand_in: StandIn) -> None:
+    spoiled = ("wrong_type", "redirect", "gone", "endless", "gzip_bomb")
+    for how in spoiled:
+        stand_in.order(spoil_outputs={"count": 1, "how": how})
+        done = user.wait(user.create(num_outputs=2)["id"], "succeeded")
+        assert (len(done["outputs"]), done["credits"]["charged"]) == (1, 1), how
+    assert_credits_add_up(user)
+
+
+def test_an_output_that_was_cut_short_is_fetched_again(user: User, stand_in: StandIn) -> None:
+    stand_in.order(spoil_outputs={"count": 1, "how": "truncated"})
+
+    done = user.wait(user.create(num_outputs=2)["id"], "succeeded")
+
+    assert (len(done["outputs"]), done["credits"]["charged"]) == (2, 2)
+    assert_credits_add_up(user)
+
+
+def test_odd_answers_are_understood(user: User, stand_in: StandIn) -> None:
+    stand_in.order(odd_fields={"count": "all"})
+
+    assert user.wait(user.create()["id"], "succeeded")["credits"] == CHARGED
+
+
+def test_a_create_that_was_surely_not_made_is_tried_again(
+    user: User, stand_in: StandIn, reconcile: Reconcile
+) -> None:
+    stand_in.order(answer_error={"count": 1, "status": 503, "scope": "creates", "when": "before"})
+    prompt = f"after 503 of {user.name}"
+
+    done = user.wait(user.create(prompt=prompt)["id"], "succeeded", meanwhile=reconcile)
+
+    assert (done["credits"], len(stand_in.predictions(prompt))) == (CHARGED, 1)
+    assert_credits_add_up(user)
+
+
+LOST_ANSWERS: list[dict[str, Any]] = [
+    {"drop_connection": {"count": 1, "scope": "creates", "when": "after"}},
+    {"answer_error": {"count": 1, "status": 504, "scope": "creates", "when": "after"}},
+]
+
+
+@pytest.mark.parametrize("order", LOST_ANSWERS)
+def test_a_create_whose_answer_was_lost_is_found_and_never_repeated(
+    order: dict[str, Any], user: User, stand_in: StandIn
+) -> None:
+    stand_in.order(**order)
+    prompt = f"lost and found {order} of {user.name}"
+
+    done = user.wait(user.create(prompt=prompt)["id"], "succeeded")
+
+    assert (done["credits"], len(stand_in.predictions(prompt))) == (CHARGED, 1)
+    assert_credits_add_up(user)
+
+
+def test_lost_creates_are_found_in_the_listing_when_nothing_is_heard_either(
+    user: User, stand_in: StandIn, advance: Advance, reconcile: Reconcile
+) -> None:
+    stand_in.order(lose_webhooks="all", drop_connection={"count": 2, "scope": "creates", "when": "after"})
+    prompt = f"silence around {user.name}"
+    ids = [user.create(prompt=prompt)["id"] for _ in range(3)]
+    for id_ in ids:
+        user.wait(id_, "starting", "processing")
+    # One more that never reached Replicate.
+    stand_in.order(drop_connection={"count": 1, "scope": "creates", "when": "before"})
+    never = user.create(prompt=prompt)["id"]
+    user.wait(never, "starting")
+
+    advance(150)
+    done = user.wait_all(ids, meanwhile=reconcile)
+    assert [g["credits"] for g in done] == [CHARGED] * 3
+    user.wait(never, "processing", meanwhile=reconcile)
+    advance(40)
+
+    assert user.wait(never, "succeeded", meanwhile=reconcile)["credits"] == CHARGED
+    assert len(stand_in.predictions(prompt)) == 4
+    assert_credits_add_up(user)
+
+
+def test_who_is_told_to_wait_waits(user: User, stand_in: StandIn, reconcile: Reconcile) -> None:
+    stand_in.order(throttle={"count": 2, "retry_after": 1})
+    prompt = f"throttled {user.name}"
+
+    done = user.wait_all([user.create(prompt=prompt)["id"] for _ in range(3)], meanwhile=reconcile)
+
+    assert [g["credits"] for g in done] == [CHARGED] * 3
+    assert len(stand_in.predictions(prompt)) == 3
+    assert_credits_add_up(user)
+
+
+@pytest.fixture(scope="module")
+def replicate(engine_state: State) -> Iterator[RefusingReplicate]:
+    """Stands before the stand-in for as long as this module runs."""
+    lambdas = aws.client("lambda", engine_state.aws_endpoint_url)
+    function = engine_state.functions["start_generation"]
+    variables = lambdas.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
+
+    def point_at(api_url: str) -> None:
+        changed = {"Variables": variables | {"REPLICATE_API_BASE_URL": api_url}}
+        lambdas.update_function_configuration(FunctionName=function, Environment=changed)
+
+    origin = engine_state.replicate_url.removesuffix("/v1")
+    with RefusingReplicate(origin).serving() as server:
+        point_at(server.api_url)
+        yield server
+        point_at(engine_state.replicate_url)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "code"),
+    [(refusals.INVALID, "provider_rejected"), (refusals.NOT_FOUND, "model_unavailable")],
+)
+def test_a_create_refused_for_good_is_refunded(
+    refusal: Refusal, code: str, user: User, replicate: RefusingReplicate
+) -> None:
+    replicate.refusals.append(refusal)
+
+    failed = user.wait(user.create()["id"], "failed")
+
+    assert (failed["error"]["code"], failed["credits"]) == (code, REFUNDED)
+    assert user.wait(user.create()["id"], "succeeded")
+    assert_credits_add_up(user)
+
+
+@pytest.mark.parametrize("refusal", [refusals.UNAUTHENTICATED, refusals.OUT_OF_CREDIT])
+def test_an_account_that_is_refused_keeps_its_jobs_until_it_is_not(
+    refusal: Refusal, user: User, replicate: RefusingReplicate, advance: Advance, reconcile: Reconcile
+) -> None:
+    replicate.refusals.append(refusal)
+    id_ = user.create()["id"]
+    assert user.wait(id_, "starting", "queued")["credits"]["held"] == 1
+
+    advance(150)
+
+    assert user.wait(id_, "succeeded", meanwhile=reconcile)["credits"] == CHARGED
+    assert_credits_add_up(user)
