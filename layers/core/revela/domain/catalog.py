@@ -16,8 +16,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from revela.domain.errors import InvalidParam, InvalidRequest
 from revela.domain.plans import Plan
 
-SEED_MAX = 2**31 - 1
-
 # The vocabulary that tells what to make. `model` chooses the rest; `seed` is chosen when absent.
 Params = dict[str, Any]
 

@@ -1,18 +1,25 @@
 """Every error that crosses a boundary.
 
-Refused                 the caller must change something -> 4xx
-  NotFound, Unauthorized, InvalidRequest, NoCredits, TooMany, IdempotencyMismatch, Busy, NotNow
-Transient               try the same again -> the message is delivered again
-  Conflict              a row was no longer as it was read
-  ProviderTransient     the provider could not answer; nothing is known of what it did
-  ProviderThrottled     429: nothing was created
-  ProviderUnavailable   the provider surely did nothing (5xx before work, no connection)
-  OutOfCredit           402: the provider account is empty
-  ProviderUnauthorized  401, 403: the API token is wrong
-Permanent               recorded on the job, never tried again
-  ProviderRejected      400, 422: the provider will not take this input
-  ProviderNotFound      404: no such model, version or prediction
-  OutputUnusable        an output is gone or is not the image that was asked for
+Refused                     the caller must change something -> 4xx
+  Malformed                   400: the body cannot be read
+  Unauthorized                401
+  NoCredits                   402
+  NotFound                    404: also for what is somebody else's
+  NotNow                      409: not in this state, or crowded out by other writers
+  TooLarge                    413
+  InvalidRequest              422: fields that are not accepted
+  TooMany                     429: a limit of the plan
+Transient                   try the same again -> the message is delivered again
+  Conflict                    a row was no longer as it was read
+  ProviderTransient           the provider did not answer; nobody knows what it did
+    ProviderUnavailable         the provider surely did nothing (5xx before work, no connection)
+      ProviderThrottled           429
+      OutOfCredit                 402: the account at the provider is empty
+      ProviderUnauthorized        401, 403: the API token is wrong
+Permanent                   recorded on the job, never tried again
+  ProviderRejected            400, 422: the provider will not take this input
+  ProviderNotFound            404: no such model, version or prediction
+  OutputUnusable              an output is gone, or is not the image that was asked for
 """
 
 from __future__ import annotations
@@ -83,10 +90,6 @@ class InvalidRequest(Refused):
 
 class TooMany(Refused):
     status = 429
-
-
-class Unavailable(Refused):
-    status = 503
 
 
 class Transient(Exception):
