@@ -5,16 +5,15 @@ from dataclasses import replace
 from local.replicate.models.flux import (
     CUSTOM,
     MEGAPIXELS,
-    NUM_OUTPUTS,
     OUTPUT_FORMAT,
     OUTPUT_QUALITY,
     PROMPT,
-    SAFETY,
     SEED,
     SIZES,
     plan_flux,
 )
 from local.replicate.models.model import Model, Pace, Parameter
+from local.replicate.models.parameters import NUM_OUTPUTS, PROMPT_STRENGTH, SAFETY
 
 PARAMETERS = (
     replace(PROMPT, description="What the image shows; name the trigger word of the training."),
@@ -25,14 +24,7 @@ PARAMETERS = (
     ),
     Parameter("height", "integer", "Height, where the aspect ratio is custom.", minimum=256, maximum=1440),
     Parameter("width", "integer", "Width, where the aspect ratio is custom.", minimum=256, maximum=1440),
-    Parameter(
-        "prompt_strength",
-        "number",
-        "How much of the given image is replaced; 1.0 replaces all of it.",
-        default=0.8,
-        minimum=0,
-        maximum=1,
-    ),
+    PROMPT_STRENGTH,
     Parameter("model", "string", "Which FLUX to run with.", default="dev", choices=("dev", "schnell")),
     NUM_OUTPUTS,
     Parameter(

@@ -14,6 +14,7 @@ from local.replicate.models.model import (
     placeholder_version,
     size_of_file,
 )
+from local.replicate.models.parameters import NUM_OUTPUTS, PROMPT_STRENGTH, SAFETY
 
 SIZES = {
     "1:1": (1024, 1024),
@@ -82,7 +83,6 @@ PROMPT = Parameter("prompt", "string", "What the image shows.", required=True)
 _ASPECT_RATIO = Parameter(
     "aspect_ratio", "string", "Aspect ratio of the image.", default="1:1", choices=tuple(SIZES)
 )
-NUM_OUTPUTS = Parameter("num_outputs", "integer", "Number of images.", default=1, minimum=1, maximum=4)
 SEED = Parameter("seed", "integer", "Random seed. Set it for reproducible images.")
 OUTPUT_FORMAT = Parameter(
     "output_format", "string", "Format of the images.", default="webp", choices=("webp", "jpg", "png")
@@ -95,7 +95,6 @@ OUTPUT_QUALITY = Parameter(
     minimum=0,
     maximum=100,
 )
-SAFETY = Parameter("disable_safety_checker", "boolean", "Do not check the images for safety.", default=False)
 _GO_FAST = Parameter(
     "go_fast", "boolean", "Run with the faster model, quantized to fp8; off is bf16.", default=True
 )
@@ -122,14 +121,7 @@ FLUX_DEV = Model(
             "Image to start from. The output has its aspect ratio.",
             is_file=True,
         ),
-        Parameter(
-            "prompt_strength",
-            "number",
-            "How much of the given image is replaced; 1.0 replaces all of it.",
-            default=0.8,
-            minimum=0,
-            maximum=1,
-        ),
+        PROMPT_STRENGTH,
         NUM_OUTPUTS,
         Parameter(
             "num_inference_steps",

@@ -16,6 +16,7 @@ from local.replicate.models.model import (
     pixel_settings,
     size_of_file,
 )
+from local.replicate.models.parameters import NUM_OUTPUTS, PROMPT_STRENGTH, SAFETY
 
 LARGEST_AREA = 2048 * 2048  # beyond it the GPU's memory ends; the schema itself has no bound
 
@@ -95,7 +96,7 @@ _BASE = Model(
         ),
         Parameter("width", "integer", "Width of the image.", default=1024),
         Parameter("height", "integer", "Height of the image.", default=1024),
-        Parameter("num_outputs", "integer", "Number of images.", default=1, minimum=1, maximum=4),
+        NUM_OUTPUTS,
         Parameter(
             "scheduler",
             "string",
@@ -127,14 +128,7 @@ _BASE = Model(
             minimum=1,
             maximum=50,
         ),
-        Parameter(
-            "prompt_strength",
-            "number",
-            "How much of the given image is replaced; 1.0 replaces all of it.",
-            default=0.8,
-            minimum=0,
-            maximum=1,
-        ),
+        PROMPT_STRENGTH,
         Parameter("seed", "integer", "Random seed. Leave it out for a random one."),
         Parameter(
             "refine",
@@ -162,7 +156,7 @@ _BASE = Model(
             maximum=1,
         ),
         Parameter("replicate_weights", "string", "LoRA weights to use."),
-        Parameter("disable_safety_checker", "boolean", "Do not check the images for safety.", default=False),
+        SAFETY,
     ),
     pace=Pace(queue_s=0.3, setup_s=0.3, step_s=0.008),
     plan=plan_sdxl,
