@@ -214,6 +214,20 @@ def test_while_the_provider_is_blocked_nothing_is_sent_again(system: System, por
     assert set(ports.commands.started) == {ref(refused), ref(other)}
 
 
+def test_a_block_puts_nothing_off_for_longer_than_itself(system: System, ports: FakePorts) -> None:
+    refused, other = system.accept(), system.accept()
+    ports.provider.refuse(ProviderThrottled("slow down", 70))
+    system.start(refused)
+    ports.commands.take_started()
+
+    system.reconcile(after=MINUTE)
+    assert system.row(other).due_at == ports.pace.blocked_until()
+    assert system.row(other).visits == 0
+
+    system.reconcile(after=MINUTE / 6)
+    assert set(ports.commands.started) == {ref(refused), ref(other)}
+
+
 # One thing's trouble is not another's
 
 

@@ -97,23 +97,27 @@ def _visit(row: Generation, blocked_until: datetime | None, found: _Due, ports: 
     """Move the row's due on and note what it needs; False when another run was first."""
     now = ports.clock.now()
     expired = row.state in (State.WAITING, State.QUEUED) and row.too_old_to_start(now)
+    blocked = row.state is State.QUEUED and blocked_until is not None and blocked_until > now
 
     def decide(seen: Generation) -> Move | None:
         if seen.version != row.version:
             return None
         if expired:
             return Move(Event.QUEUE_AGE_EXCEEDED, State.FAILED, failure=Failure(code="queue_timeout"))
-        due_at = _next_due(row, now, blocked_until)
+        if blocked:
+            # Nothing is sent, so nothing is to be missed after the usual time: it is due when it may be sent.
+            return Move(Event.VISITED, row.state, changes={"due_at": blocked_until})
+        due_at = _next_due(row, now)
         return Move(Event.VISITED, row.state, changes={"due_at": due_at, "visits": row.visits + 1})
 
     _, moved = move(Ref(row.user_id, row.id), decide, ports=ports, seen=row)
-    if not moved or expired:
+    if not moved or expired or blocked:
         return moved
     lease_live = row.lease_until is not None and row.lease_until > now
     match row.state:
         case State.WAITING:
             found.hand_over.add(row.user_id)
-        case State.QUEUED if blocked_until is None or blocked_until <= now:
+        case State.QUEUED:
             found.start.append(Ref(row.user_id, row.id))
         case State.PROCESSING:
             found.ask.append(row)
@@ -124,15 +128,14 @@ def _visit(row: Generation, blocked_until: datetime | None, found: _Due, ports: 
     return True
 
 
-def _next_due(row: Generation, now: datetime, blocked_until: datetime | None) -> datetime:
+def _next_due(row: Generation, now: datetime) -> datetime:
     doubling = 1 << min(row.visits, 10)
     lease_until = row.lease_until if row.lease_until and row.lease_until > now else None
     match row.state:
         case State.WAITING:
             return now + WAITING_DUE
         case State.QUEUED:
-            again = now + min(DISPATCH_DUE * doubling, BACKOFF_MAX)
-            return max(again, blocked_until) if blocked_until else again
+            return now + min(DISPATCH_DUE * doubling, BACKOFF_MAX)
         case State.STARTING:
             return lease_until or now + START_LEASE
         case State.PROCESSING:
