@@ -59,7 +59,10 @@ format: $(VENV)/.tests ## Format the code and mend what the linter can
 	$(VENV)/bin/ruff format
 	$(VENV)/bin/ruff check --fix
 
-.PHONY: docs
+.PHONY: docs limiter
+limiter: $(VENV)/.tests ## Measure the pace in simulation; prints the table of docs/reliability.md
+	PYTHONPATH=layers/core $(PYTHON_BIN) -m tests.simulation.limiter
+
 docs: $(VENV)/.tests ## Write what the documentation takes from the code
 	PYTHONPATH=functions:layers/core $(PYTHON_BIN) docs/generate.py
 

@@ -9,10 +9,19 @@ from pathlib import Path
 from local import commands, engine, replicate_operator, supervision
 from local.packaging import BuildFailed
 from local.processes import ServerFailed
+from local.provider import Misconfigured
 from local.stack import DeployFailed
 from local.state import AlreadyRunning, NotRunning
 
-EXPECTED = (AlreadyRunning, BuildFailed, DeployFailed, NotRunning, ServerFailed, commands.Refused)
+EXPECTED = (
+    AlreadyRunning,
+    BuildFailed,
+    DeployFailed,
+    NotRunning,
+    ServerFailed,
+    commands.Refused,
+    Misconfigured,
+)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import shutil
 import sys
 import time
@@ -24,6 +25,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 
 from local import engine, identity
+from local.__main__ import EXPECTED
 from local.commands import grant_credits
 from local.state import State
 
@@ -79,6 +81,9 @@ def main(arguments: list[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     console = Console(highlight=False, soft_wrap=True)
     began = time.monotonic()
+    # A demo costs nothing: it never leaves this machine, whatever Replicate the shell names.
+    for variable in ("REPLICATE_API_TOKEN", "REPLICATE_API_BASE_URL"):
+        os.environ.pop(variable, None)
     options = engine.Options(state_dir=engine.STATE_DIR / "demo")
     try:
         with console.status("starting") as status:
@@ -89,7 +94,7 @@ def main(arguments: list[str] | None = None) -> int:
             _show(console, current, asked.output)
         finally:
             running.__exit__(None, None, None)
-    except DemoFailed as failed:
+    except (DemoFailed, *EXPECTED) as failed:
         console.print(f"[red]The demo failed: {failed}[/]")
         console.print(f"Logs are in {options.state_dir / 'logs'}")
         return 1

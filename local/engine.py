@@ -22,6 +22,13 @@ from local.state import State
 ROOT = Path(__file__).resolve().parent.parent
 STATE_DIR = ROOT / ".local"
 MINISTACK_PYTHON = ROOT / ".local" / "venvs" / "ministack" / "bin" / "python"
+# The settings that people know by the names of their variables, beside the provider's.
+PARAMETER_OF = {
+    "AI_PROVIDER": "AIProvider",
+    "LOG_LEVEL": "LogLevel",
+    "REPLICATE_CREATES_PER_MINUTE": "ReplicateCreatesPerMinute",
+    "REPLICATE_READS_PER_MINUTE": "ReplicateReadsPerMinute",
+}
 # What a server may know of this shell. Credentials of a real AWS account are not among it.
 INHERITED = ("PATH", "HOME", "LANG", "HTTPS_PROXY", "https_proxy", "SSL_CERT_FILE")
 
@@ -160,6 +167,11 @@ def _parameters(provider: Provider, issuer_url: str, endpoint_url: str) -> dict[
         "ReplicateApiBaseUrl": provider.api_url,
         "ReplicateOutputOrigins": provider.output_origins,
         "ReplicateWebhookUrl": provider.webhook_url,
+        **{
+            parameter: os.environ[variable]
+            for variable, parameter in PARAMETER_OF.items()
+            if variable in os.environ
+        },
     }
 
 

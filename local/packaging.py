@@ -82,7 +82,8 @@ def _make(name: str, root: Path, python: Path, artifacts: Path) -> None:
     run = subprocess.run(
         ["make", "--silent", "--directory", str(root / "layers"), f"build-{name}"],
         env={
-            **os.environ,
+            # A make above us hands its variables down in MAKEFLAGS, where they would win over these.
+            **{name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS")},
             "PATH": f"{tools}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
             "TARGET": "host",
             "PYTHON": str(python),

@@ -14,6 +14,10 @@ OWN_API = ""
 NO_WEBHOOKS = "none"
 
 
+class Misconfigured(Exception):
+    """The environment names a server, but not all that it takes to use it."""
+
+
 @dataclass(frozen=True)
 class Provider:
     """`webhook_secret` None: not the stand-in, which alone is told what to sign with."""
@@ -33,11 +37,13 @@ class Provider:
         token, url = environ.get("REPLICATE_API_TOKEN"), environ.get("REPLICATE_API_BASE_URL")
         if not token and not url:
             return None
+        if not token:
+            raise Misconfigured("REPLICATE_API_BASE_URL is set, and REPLICATE_API_TOKEN for it is not")
         return cls(
             api_url=url or REPLICATE_URL,
             output_origins=environ.get("REPLICATE_OUTPUT_ORIGINS") or REPLICATE_OUTPUTS,
             webhook_url=environ.get("REPLICATE_WEBHOOK_URL") or NO_WEBHOOKS,
-            token=token or "unset",
+            token=token,
         )
 
     @classmethod

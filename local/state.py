@@ -96,7 +96,7 @@ def hold(state_dir: Path) -> Iterator[None]:
         except BlockingIOError:
             # Whoever reads the state holds the lock for an instant.
             time.sleep(LOCK_INTERVAL_S)
-    raise AlreadyRunning(f"an engine runs in {state_dir} already; end it with: python -m local down")
+    raise AlreadyRunning(f"an engine runs in {state_dir} already; end it with: make down")
 
 
 def forget(state_dir: Path) -> None:

@@ -80,6 +80,7 @@ def accept_generation(command: AcceptGeneration, *, ports: Ports) -> Accepted:
         assert change.account is not None
         generation = change.generation.after
         ports.telemetry.count("GenerationsAccepted")
+        ports.telemetry.count("CreditsHeld", generation.credits_held)
         ports.telemetry.info(
             "generation_accepted",
             user_id=generation.user_id,

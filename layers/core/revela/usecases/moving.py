@@ -208,6 +208,7 @@ def _report(before: Generation, after: Generation, ports: Ports) -> None:
     if failure:
         telemetry.count(f"Failed_{failure}")
     telemetry.count("CreditsCharged", after.credits_charged)
+    telemetry.count("ProviderCostMicroUsd", after.provider_cost_micro_usd)
     telemetry.count(
         "GenerationDuration",
         (after.updated_at - after.created_at).total_seconds() * 1000,

@@ -29,7 +29,7 @@ from revela.ports import Ports, Ref
 from revela.usecases.delete_generation import delete_generation
 from revela.usecases.keep_webhook_secret import keep_webhook_secret
 from revela.usecases.moving import Move, hand_over, move, send_starts
-from revela.usecases.polling import poll_predictions
+from revela.usecases.polling import ONE_CALL_NEEDS, poll_predictions
 
 ROWS_PER_SHARD = 250
 # Below this, no new work is begun.
@@ -66,9 +66,12 @@ def reconcile_jobs(*, ports: Ports, until: datetime) -> int:
     if found.ask:
         poll_predictions(found.ask, ports=ports, until=until)
     for ref in found.delete:
+        if ports.clock.now() + RESERVE > until:
+            break
         with _left_for_next_visit("delete_failed", ports):
             delete_generation(ref, ports=ports)
-    keep_webhook_secret(ports=ports)
+    if ports.clock.now() + ONE_CALL_NEEDS <= until:
+        keep_webhook_secret(ports=ports)
     if visited:
         ports.telemetry.count("Reconciled", visited)
     return visited
