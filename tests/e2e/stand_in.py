@@ -40,6 +40,11 @@ class StandIn:
         counters: dict[str, Any] = self._http.get("/_control").raise_for_status().json()["counters"]
         return counters
 
+    def orders_left(self) -> set[str]:
+        """Return the orders that are still to be carried out."""
+        orders = self._http.get("/_control").raise_for_status().json()["orders"]
+        return {name for name, left in orders.items() if left}
+
     def predictions(self, prompt: str) -> list[dict[str, Any]]:
         """Return the predictions that were created with this prompt, newest first."""
         found: list[dict[str, Any]] = []
