@@ -9,7 +9,6 @@ from pathlib import Path
 from local import commands, engine, replicate_operator, supervision
 from local.packaging import BuildFailed
 from local.processes import ServerFailed
-from local.provider import Misconfigured
 from local.stack import DeployFailed
 from local.state import AlreadyRunning, NotRunning
 
@@ -20,7 +19,6 @@ EXPECTED = (
     NotRunning,
     ServerFailed,
     commands.Refused,
-    Misconfigured,
 )
 
 

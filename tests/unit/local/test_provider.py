@@ -35,6 +35,7 @@ def test_any_server_that_speaks_the_api_can_be_named() -> None:
     provider = Provider.of_environment(environ)
     assert provider is not None
     assert (provider.api_url, provider.output_origins) == ("http://127.0.0.1:9/v1", "http://127.0.0.1:9")
+    assert provider.token not in ("", "unset")  # which the functions take for no token at all
 
 
 def test_the_stand_in_calls_the_stacks_own_api(monkeypatch: pytest.MonkeyPatch) -> None:
