@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -27,6 +26,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.xdist_group("e2e"))
+    # Logs are looked through when everybody has had a say.
+    items.sort(key=lambda item: item.path.name == "test_what_logs_say.py")
 
 
 @pytest.fixture(scope="session")
@@ -57,18 +58,24 @@ def stand_in(_stand_in: StandIn) -> Iterator[StandIn]:
 
 
 @pytest.fixture(scope="session")
-def new_user(state_dir: Path, engine_state: State) -> Iterator[NewUser]:
+def everybody() -> list[User]:
+    """All users that tests have made so far."""
+    return []
+
+
+@pytest.fixture(scope="session")
+def new_user(state_dir: Path, engine_state: State, everybody: list[User]) -> Iterator[NewUser]:
     """Make users, on the free plan unless said otherwise: `new_user("pro", credits=500)`."""
-    numbers = itertools.count(1)
     with ExitStack() as opened:
 
         def make(plan: str | None = None, *, credits: int = 0, admin: bool = False) -> User:  # noqa: A002
-            name = f"user-{next(numbers)}@example.com"
+            name = f"user-{len(everybody) + 1}@example.com"
             if plan is not None:
                 local("account", name, "--plan", plan, "--credits", str(credits), state_dir=state_dir)
             groups = [identity.ADMIN_GROUP] if admin else []
             token = identity.sign_token(state_dir, engine_state.issuer_url, name, groups=groups)
-            return opened.enter_context(User(engine_state, name, token))
+            everybody.append(opened.enter_context(User(engine_state, name, token)))
+            return everybody[-1]
 
         yield make
 

@@ -121,8 +121,7 @@ def test_fewer_images_are_charged_as_fewer(user: User, stand_in: StandIn) -> Non
 
 
 def test_an_output_that_is_no_image_is_neither_delivered_nor_charged(user: User, stand_in: StandIn) -> None:
-    spoiled = ("wrong_type", "redirect", "gone", "endless", "gzip_bomb")
-    for how in spoiled:
+    for how in ("redirect", "endless", "gzip_bomb"):
         stand_in.order(spoil_outputs={"count": 1, "how": how})
         done = user.wait(user.create(num_outputs=2)["id"], "succeeded")
         assert (len(done["outputs"]), done["credits"]["charged"]) == (1, 1), how
@@ -190,9 +189,9 @@ def replicate(engine_state: State) -> Iterator[RefusingReplicate]:
     """Stands before the stand-in for as long as this module runs."""
     lambdas = aws.client("lambda", engine_state.aws_endpoint_url)
     function = engine_state.functions["start_generation"]
-    variables = lambdas.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
 
     def point_at(api_url: str) -> None:
+        variables = lambdas.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
         changed = {"Variables": variables | {"REPLICATE_API_BASE_URL": api_url}}
         lambdas.update_function_configuration(FunctionName=function, Environment=changed)
 

@@ -23,11 +23,12 @@ POLL_S = 0.1
 
 
 class User:
-    """`name` is the subject of the token."""
+    """`name` is the subject of the token; `prompts` is what was asked for."""
 
     def __init__(self, current: State, name: str, token: str) -> None:
         self.name = name
         self.token = token
+        self.prompts: set[str] = set()
         self.http = api(current, token)
 
     def __enter__(self) -> User:
@@ -39,6 +40,7 @@ class User:
         self.http.close()
 
     def post(self, body: Any, *, key: str | None = None) -> httpx.Response:
+        self.prompts.add(str(body.get("prompt")))
         return self.http.post(PATH, json=body, headers={"Idempotency-Key": key} if key else {})
 
     def create(self, model: str = "flux-schnell", **params: Any) -> Json:
