@@ -1,108 +1,105 @@
-"""What each function loads before its first invocation: cold starts are paid by whoever waits.
+"""Which libraries each function loads: a cold start is billed, and most of it is imports.
 
-Each function is imported in an interpreter of its own and its use case wired, as its first invocation
-does. Adapters come in when a port is first touched; Pillow, httpx and PynamoDB only then.
+Each handler is imported by an interpreter of its own, which has nothing but the libraries that the function's
+layers pin, as in Lambda; then everything that its use cases ask for is made.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
-from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from local import engine
+from tests.unit.function_settings import FUNCTIONS, TOUCHED, environment_of, layers_of
 
-POWERTOOLS = {"aws_lambda_powertools", "jmespath", "typing_extensions"}
-PYDANTIC = {"annotated_types", "pydantic", "pydantic_core", "typing_extensions", "typing_inspection"}
-# Its exceptions are all that is loaded before a client is made.
-BOTOCORE_NAME = {"botocore"}
-AWS_CLIENT = {"botocore", "certifi", "dateutil", "jmespath", "six", "urllib3"}
-HTTPX = {"anyio", "certifi", "h11", "httpcore", "httpx", "idna"}
-# httpx loads its command line where these happen to be installed; the layers have none of them.
-HTTPX_COMMAND_LINE = {"click", "pygments", "rich"}
+POWERTOOLS = {"aws_lambda_powertools", "botocore", "jmespath", "typing_extensions"}
+PYDANTIC = {"annotated_types", "pydantic", "pydantic_core", "typing_inspection"}
+AWS_CLIENT = {"certifi", "dateutil", "six", "urllib3"}
+DYNAMODB = {"pynamodb", *AWS_CLIENT}
+HTTP = {"anyio", "certifi", "h11", "httpcore", "httpx", "idna"}
 
-# What stands before the first invocation: third-party packages by their import names.
-BEFORE = {
-    "api": POWERTOOLS | PYDANTIC | BOTOCORE_NAME,
-    "replicate_webhook": POWERTOOLS | AWS_CLIENT,
-    "start_generation": POWERTOOLS | PYDANTIC | BOTOCORE_NAME,
-    "finish_generation": POWERTOOLS | PYDANTIC | BOTOCORE_NAME,
-    "reconcile_jobs": POWERTOOLS | PYDANTIC | BOTOCORE_NAME,
-    "publish_changes": POWERTOOLS | PYDANTIC | BOTOCORE_NAME,
+
+class Loads(NamedTuple):
+    """Top-level packages: with the handler, and on top of these when it works."""
+
+    first: set[str]
+    later: set[str]
+
+
+LOADS = {
+    "api": Loads(POWERTOOLS | PYDANTIC, DYNAMODB),
+    # The open door must start fast.
+    "replicate_webhook": Loads(POWERTOOLS, AWS_CLIENT),
+    "start_generation": Loads(POWERTOOLS | PYDANTIC, DYNAMODB | HTTP),
+    "finish_generation": Loads(POWERTOOLS | PYDANTIC, DYNAMODB | HTTP | {"PIL"}),
+    "reconcile_jobs": Loads(POWERTOOLS, PYDANTIC | DYNAMODB | HTTP),
+    "publish_changes": Loads(POWERTOOLS | PYDANTIC, AWS_CLIENT),
 }
-USE_CASE = {"api": "accept_generation", "replicate_webhook": "hear_webhook"}
-
-ROWS = ["generations", "accounts", "changes"]
-# Which ports a function comes to touch, and what it has loaded by then.
-WITH_PORTS = {
-    "api": ([*ROWS, "commands", "objects"], PYDANTIC | AWS_CLIENT | {"pynamodb"}),
-    "start_generation": (
-        [*ROWS, "commands", "pace", "provider", "webhook_urls"],
-        PYDANTIC | AWS_CLIENT | HTTPX | {"pynamodb"},
-    ),
-    "finish_generation": (
-        [*ROWS, "commands", "objects", "outputs", "pictures", "provider"],
-        PYDANTIC | AWS_CLIENT | HTTPX | {"pynamodb", "PIL"},
-    ),
-    "reconcile_jobs": (
-        [*ROWS, "commands", "objects", "pace", "provider", "webhook_secrets"],
-        PYDANTIC | AWS_CLIENT | HTTPX | {"pynamodb"},
-    ),
-    "publish_changes": (["events"], PYDANTIC | AWS_CLIENT),
-}
+NEVER = {"aws_xray_sdk", "boto3", "s3transfer"}
 
 PROBE = """
-import json, pathlib, sys, sysconfig
-import {function}.handler
-from revela import bootstrap
-{wire}
-site = pathlib.Path(sysconfig.get_paths()["purelib"])
-print(json.dumps(sorted({{
-    name.partition(".")[0] for name, module in list(sys.modules.items())
-    if site in pathlib.Path(getattr(module, "__file__", None) or "/").parents
-}})))
+import importlib, importlib.abc, importlib.metadata, json, sys
+
+folder, ports, pinned = json.loads(sys.argv[1])
+owners = importlib.metadata.packages_distributions()
+
+
+class OnlyPinned(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name in owners and not any(owner.lower().replace("_", "-") in pinned for owner in owners[name]):
+            raise ModuleNotFoundError(f"{name} is in no layer of {folder}", name=name)
+
+
+def loaded():
+    return sorted({name.partition(".")[0] for name in sys.modules} & owners.keys())
+
+
+sys.meta_path.insert(0, OnlyPinned())
+importlib.import_module(f"{folder}.handler")
+with_the_handler = loaded()
+bootstrap = sys.modules["revela.bootstrap"]
+for port in ports:
+    getattr(bootstrap.ports(), port)
+if folder == "replicate_webhook":
+    bootstrap.hear_webhook()
+print(json.dumps([with_the_handler, loaded()]))
 """
 
 
-def loaded(function: str, *, wire: str = "") -> set[str]:
-    probe = PROBE.format(function=function, wire=wire)
+def loaded_by(folder: str) -> Loads:
+    requirements = (engine.ROOT / "layers" / layer / "requirements.txt" for layer in layers_of(folder))
+    pinned = [name for file in requirements for name in re.findall(r"(?m)^([a-z0-9-]+)==", file.read_text())]
+    environment = environment_of(folder) | {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.pathsep.join(str(engine.ROOT / part) for part in ("functions", "layers/core")),
+        "AWS_ACCESS_KEY_ID": "none",
+        "AWS_SECRET_ACCESS_KEY": "none",
+    }
     done = subprocess.run(
-        [sys.executable, "-c", probe],
-        cwd=ROOT,
-        env={
-            "PYTHONPATH": "functions:layers/core",
-            "POWERTOOLS_METRICS_NAMESPACE": "Revela",
-            "POWERTOOLS_SERVICE_NAME": "test",
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "GENERATION_WEBHOOK_QUEUE_URL": "http://127.0.0.1:9/queue",
-            "WEBHOOK_SECRET_ID": "secret",
-            "REPLICATE_TOKEN_SECRET_ID": "token",
-            "BUCKET": "bucket",
-            "EVENT_BUS": "bus",
-            "GENERATION_QUEUE_URL": "http://127.0.0.1:9/queue",
-            **{f"{table}_TABLE": table for table in ("GENERATIONS", "CREDITS", "LEDGER", "CONTROL")},
-        },
+        [sys.executable, "-c", PROBE, json.dumps([folder, TOUCHED[folder], pinned])],
+        env=environment,
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
+        timeout=60,
     )
-    return {name for name in json.loads(done.stdout) if not name.startswith("_")} - HTTPX_COMMAND_LINE
-
-
-@pytest.mark.parametrize("function", BEFORE)
-def test_a_function_loads_little_before_its_first_invocation(function: str) -> None:
-    assert loaded(function, wire=f"bootstrap.{USE_CASE.get(function, function)}()") == BEFORE[function]
-
-
-@pytest.mark.parametrize("function", WITH_PORTS)
-def test_a_function_loads_only_what_its_ports_stand_on(function: str) -> None:
-    ports, packages = WITH_PORTS[function]
-    touch = "; ".join(f"bootstrap.ports().{port}" for port in ports)
-    assert loaded(function, wire=touch) == POWERTOOLS | packages
+    assert done.returncode == 0, done.stderr
+    first, all_ = (set(names) for names in json.loads(done.stdout.splitlines()[-1]))
+    return Loads(first, all_ - first)
 
 
 def test_every_function_is_in_the_table() -> None:
-    assert {handler.parent.name for handler in (ROOT / "functions").glob("*/handler.py")} == set(BEFORE)
+    assert set(LOADS) == set(FUNCTIONS)
+
+
+@pytest.mark.parametrize("folder", LOADS)
+def test_a_function_loads_what_it_needs_and_no_sooner(folder: str) -> None:
+    loads = loaded_by(folder)
+    assert loads == LOADS[folder]
+    assert not NEVER & (loads.first | loads.later)

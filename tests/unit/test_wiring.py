@@ -2,59 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from local import engine, template
 from revela.bootstrap import Wiring
 from revela.settings import Settings
+from tests.unit.function_settings import FUNCTIONS, TOUCHED, environment_of
 
-SOURCE = template.load(engine.ROOT / "template.yaml")
-
-MOVING = ("catalog", "clock", "entropy", "telemetry", "generations", "accounts", "changes", "commands")
-# Ports that a function's use cases touch on any of their ways.
-TOUCHED = {
-    "api": (*MOVING, "objects"),
-    "replicate_webhook": ("clock", "telemetry", "webhook_secrets"),
-    "start_generation": (*MOVING, "pace", "provider", "webhook_urls"),
-    # Its provider is there to cancel: predictions of nobody, and those that were to be canceled.
-    "finish_generation": (*MOVING, "objects", "outputs", "pictures", "provider"),
-    "reconcile_jobs": (*MOVING, "objects", "pace", "provider", "webhook_secrets"),
-    "publish_changes": ("clock", "telemetry", "events"),
-}
 CASES = [(function, port) for function, ports in TOUCHED.items() for port in ports]
 
 
-def environment_of(folder: str) -> dict[str, str]:
-    """Return the variables of a function, each reference replaced by something of its kind."""
-    found = dict(SOURCE["Globals"]["Function"]["Environment"]["Variables"])
-    (function,) = (
-        resource["Properties"]
-        for resource in SOURCE["Resources"].values()
-        if resource["Type"] == "AWS::Serverless::Function"
-        and resource["Properties"]["Handler"].startswith(f"{folder}.")
-    )
-    found |= function["Environment"]["Variables"]
-    return {name: _value(value) for name, value in found.items()} | {"AWS_REGION": "us-east-1"}
-
-
-def _value(node: Any) -> str:
-    if not isinstance(node, dict):
-        return str(node)
-    if "Ref" in node:
-        default = SOURCE["Parameters"].get(node["Ref"], {}).get("Default")
-        return str(node["Ref"] if default is None else default)
-    return "https://api.example.com"
-
-
 def test_every_function_is_in_the_table() -> None:
-    handlers = {
-        resource["Properties"]["Handler"].partition(".")[0]
-        for resource in SOURCE["Resources"].values()
-        if resource["Type"] == "AWS::Serverless::Function"
-    }
-    assert set(TOUCHED) == handlers
+    assert set(TOUCHED) == set(FUNCTIONS)
 
 
 @pytest.mark.parametrize(("function", "port"), CASES)
