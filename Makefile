@@ -33,7 +33,7 @@ demo: $(VENV)/.local $(MINISTACK)/.installed ## Start the system here, make imag
 	@$(PYTHON_BIN) -m local.demo $(ARGS)
 
 up: $(VENV)/.local $(MINISTACK)/.installed ## Start the system here and keep it up until Ctrl-C
-	@$(PYTHON_BIN) -m local up $(ARGS)
+	@$(PYTHON_BIN) -m local up --with-parent $(ARGS)
 
 down: $(VENV)/.local ## Stop a system that was started in the background
 	@$(PYTHON_BIN) -m local down $(ARGS)

@@ -65,6 +65,11 @@ def _parser() -> argparse.ArgumentParser:
         help="a parameter of template.yaml, any number of times",
     )
     up.add_argument("--detach", action="store_true", help="return once it runs; `down` ends it")
+    up.add_argument(
+        "--with-parent",
+        action="store_true",
+        help="end with the process that started this one, however that ends",
+    )
 
     command("down", supervision.down, "End the engine and everything it started.")
 

@@ -23,11 +23,12 @@ STOP_TIMEOUT_S = 30
 EXIT_TIMEOUT_S = 2
 POLL_INTERVAL_S = 0.1
 WATCH_INTERVAL_S = 1
+STDIN = 0
 READY_USERS = ("alice", "bob")
 
 
 def up(asked: argparse.Namespace) -> int:
-    """Run the engine until interrupted, or, detached, return once it runs."""
+    """Run the engine until interrupted or left alone, or, detached, return once it runs."""
     console = Console(highlight=False, soft_wrap=True)
     if asked.detach:
         console.print(_summary(_run_detached(asked.state_dir.resolve()), asked.state_dir))
@@ -45,7 +46,7 @@ def up(asked: argparse.Namespace) -> int:
     with suppress(KeyboardInterrupt), engine.running(options, _progress(console)) as (current, servers):
         console.print(_summary(current, asked.state_dir))
         console.print("\nCtrl-C stops all of it.")
-        _watch(servers)
+        _watch(servers, attended(asked.with_parent))
     return 0
 
 
@@ -66,10 +67,20 @@ def down(asked: argparse.Namespace) -> int:
     return 0
 
 
+def attended(with_parent: bool) -> Callable[[], bool]:
+    """Return what tells whether the terminal, if there was one, and a parent that matters are still there.
+
+    Neither sends a signal for certain: make is killed without its children, and a terminal that is gone
+    tells no one but its session's leader, which may be make.
+    """
+    parent, has_terminal = os.getppid(), os.isatty(STDIN)
+    return lambda: (not with_parent or os.getppid() == parent) and (not has_terminal or os.isatty(STDIN))
+
+
 def _run_detached(state_dir: Path) -> State:
     state_dir.mkdir(parents=True, exist_ok=True)
     log = state_dir / "engine.log"
-    arguments = [argument for argument in sys.argv[1:] if argument != "--detach"]
+    arguments = [argument for argument in sys.argv[1:] if argument not in ("--detach", "--with-parent")]
     with log.open("wb") as output:
         supervisor = subprocess.Popen(
             [sys.executable, "-m", "local", *arguments],
@@ -91,8 +102,8 @@ def _run_detached(state_dir: Path) -> State:
     return state.read(state_dir)
 
 
-def _watch(servers: Sequence[Server]) -> None:
-    while True:
+def _watch(servers: Sequence[Server], wanted: Callable[[], bool]) -> None:
+    while wanted():
         for server in servers:
             if not server.running:
                 raise ServerFailed(f"{server.name} ended; its log: {server.log}")
