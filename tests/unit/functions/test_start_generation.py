@@ -7,9 +7,10 @@ import pytest
 
 from revela.adapters.sqs import SqsCommands
 from revela.domain.errors import Transient
-from revela.domain.generation import State
+from revela.domain.generation import Generation, State
 from start_generation.handler import handler
 from tests.unit.functions.worker import JOB, WorkerPorts, deliver, message_ids, sample, samples
+from tests.unit.usecases.system import System, ref
 
 QUEUED, DUPLICATE, POISON = (f"start_generation/{name}" for name in ("queued", "duplicate", "poison"))
 
@@ -39,6 +40,31 @@ def test_what_cannot_be_read_goes_to_the_dead_letters_and_holds_up_no_other(work
     assert deliver(handler, event) == message_ids(event)[1:]
 
     assert workers.job.state is State.PROCESSING
+
+
+def test_a_job_that_cannot_even_be_tried_goes_to_the_dead_letters_and_holds_up_no_other(
+    workers: WorkerPorts,
+) -> None:
+    system = System(workers)
+    before, broken, after = (system.accept(user) for user in ("ana", "bia", "caio"))
+    stored = workers.store.generations
+    # A size that its model makes no more.
+    stored[ref(broken)] = broken.model_copy(update={"params": broken.params | {"width": 1_000}})
+    event = batch(before, broken, after)
+
+    for _ in range(5):
+        assert deliver(handler, event) == [broken.id]
+
+    assert {system.row(row).state for row in (before, after)} == {State.PROCESSING}
+    assert system.row(broken).state is State.QUEUED
+    assert len(workers.provider.requests) == 2
+
+
+def batch(*rows: Generation) -> dict[str, Any]:
+    """Return one event with a message for each row, whose message id is the row's."""
+    (record,) = sample(QUEUED)["Records"]
+    bodies = {row.id: json.dumps({"user_id": row.user_id, "id": row.id}) for row in rows}
+    return {"Records": [record | {"messageId": id_, "body": body} for id_, body in bodies.items()]}
 
 
 def test_both_messages_of_a_job_that_failed_for_now_come_again(workers: WorkerPorts) -> None:
