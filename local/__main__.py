@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from local import commands, engine, replicate_operator, supervision
+from local import commands, engine, redrive, replicate_operator, supervision
 from local.packaging import BuildFailed
 from local.processes import ServerFailed
 from local.stack import DeployFailed
@@ -96,6 +96,13 @@ def _parser() -> argparse.ArgumentParser:
 
     advance = command("advance", commands.advance, "Move the clock of the system and of the stand-in on.")
     advance.add_argument("seconds", type=int)
+
+    again = command(
+        "redrive", redrive.redrive, "Deliver anew what lies in dead letters, and say how much it was."
+    )
+    again.add_argument(
+        "queue", nargs="?", metavar="QUEUE", help="a queue's logical id in template.yaml (default: every one)"
+    )
 
     replicate = subcommands.add_parser(
         "replicate", help="Ask Replicate, or the stand-in that runs here, for anything its API has."
