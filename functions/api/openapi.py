@@ -33,6 +33,9 @@ EXAMPLE_ARGS = {
     "limit": 10,
     "running": 1,
     "waiting": 5,
+    "model": "flux-dev",
+    "minutes": 4,
+    "alternatives": "flux-schnell, sdxl",
 }
 EXAMPLE_INVALID_PARAMS = (InvalidParam("num_outputs", "out_of_range", {"minimum": 1, "maximum": 4}),)
 REQUEST_HEADERS: dict[str, Json] = {

@@ -25,6 +25,8 @@ STATUS_OF: dict[str, int] = {
     "daily_limit_reached": 429,
     "too_many_jobs": 429,
     "internal_error": 500,
+    "model_resting": 503,
+    "all_models_resting": 503,
     "temporarily_unavailable": 503,
 }
 ANYWHERE = ("internal_error", "temporarily_unavailable")
@@ -89,6 +91,8 @@ OPERATIONS: tuple[Operation, ...] = (
             "idempotency_key_reused",
             "daily_limit_reached",
             "too_many_jobs",
+            "model_resting",
+            "all_models_resting",
             *SIGNED_IN,
         ),
         body=schemas.GenerationRequest,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 
 from local import aws
@@ -30,12 +31,12 @@ def no_schedule(engine_state: State) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def forget_the_pace(engine_state: State) -> Iterator[None]:
-    """A refusal slows all workers down for a while, and the tests that follow with them."""
+def forget_the_trouble(engine_state: State) -> Iterator[None]:
+    """Refusals slow all workers down and let a model rest, and the tests that follow with them."""
     yield
-    aws.client("dynamodb", engine_state.aws_endpoint_url).delete_item(
-        TableName=engine_state.tables["control"], Key={"id": {"S": "pace#creates"}}
-    )
+    control = aws.client("dynamodb", engine_state.aws_endpoint_url)
+    for item in ("pace#creates", "health#flux-schnell"):
+        control.delete_item(TableName=engine_state.tables["control"], Key={"id": {"S": item}})
 
 
 FAILURES = [
@@ -202,19 +203,38 @@ def replicate(engine_state: State) -> Iterator[RefusingReplicate]:
         point_at(engine_state.replicate_url)
 
 
-@pytest.mark.parametrize(
-    ("refusal", "code"),
-    [(refusals.INVALID, "provider_rejected"), (refusals.NOT_FOUND, "model_unavailable")],
-)
-def test_a_create_refused_for_good_is_refunded(
-    refusal: Refusal, code: str, user: User, replicate: RefusingReplicate
-) -> None:
-    replicate.refusals.append(refusal)
+def test_a_create_refused_for_good_is_refunded(user: User, replicate: RefusingReplicate) -> None:
+    replicate.refusals.append(refusals.INVALID)
 
     failed = user.wait(user.create()["id"], "failed")
 
-    assert (failed["error"]["code"], failed["credits"]) == (code, REFUNDED)
+    assert (failed["error"]["code"], failed["credits"]) == ("provider_rejected", REFUNDED)
     assert user.wait(user.create()["id"], "succeeded")
+    assert_credits_add_up(user)
+
+
+def test_a_model_that_is_not_found_again_and_again_is_offered_to_nobody_for_a_while(
+    user: User, replicate: RefusingReplicate, advance: Advance, reconcile: Reconcile
+) -> None:
+    replicate.refusals += [refusals.NOT_FOUND] * 3
+    waiting: list[str] = []
+
+    def ask() -> httpx.Response:
+        answer = user.post({"model": "flux-schnell", "prompt": "a lighthouse", "num_outputs": 1})
+        if answer.status_code == 202:
+            waiting.append(answer.json()["id"])
+        return answer
+
+    refused = eventually(ask, lambda answer: answer.status_code == 503)
+    assert refused.json()["code"] == "model_resting"
+    assert "flux-dev, sdxl" in refused.json()["detail"]
+    assert int(refused.headers["Retry-After"]) > 200
+
+    advance(301)
+
+    ended = user.wait_all(waiting, meanwhile=reconcile)
+    assert [g["credits"] for g in ended] == [CHARGED] * len(waiting)
+    assert user.create()
     assert_credits_add_up(user)
 
 

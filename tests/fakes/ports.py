@@ -11,6 +11,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.commands import FakeCommands
 from tests.fakes.entropy import FakeEntropy
 from tests.fakes.events import FakeEvents
+from tests.fakes.health import FakeHealth
 from tests.fakes.objects import FakeObjects
 from tests.fakes.outputs import FakeOutputs
 from tests.fakes.pace import FakePace
@@ -54,3 +55,4 @@ class FakePorts:
         self.commands = FakeCommands(self.calls)
         self.events = FakeEvents(self.calls)
         self.pace = FakePace(self.calls)
+        self.health = FakeHealth(self.calls)

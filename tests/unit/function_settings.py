@@ -16,11 +16,11 @@ FUNCTIONS: dict[str, Any] = {
 MOVING = ("catalog", "clock", "entropy", "telemetry", "generations", "accounts", "changes", "commands")
 # Ports that a function's use cases touch on any of their ways.
 TOUCHED = {
-    "api": (*MOVING, "objects"),
+    "api": (*MOVING, "health", "objects"),
     "replicate_webhook": ("clock", "telemetry", "webhook_secrets"),
-    "start_generation": (*MOVING, "pace", "provider", "webhook_urls"),
+    "start_generation": (*MOVING, "health", "pace", "provider", "webhook_urls"),
     # Its provider is there to cancel: predictions of nobody, and those that were to be canceled.
-    "finish_generation": (*MOVING, "objects", "outputs", "pictures", "provider"),
+    "finish_generation": (*MOVING, "health", "objects", "outputs", "pictures", "provider"),
     "reconcile_jobs": (*MOVING, "objects", "pace", "provider", "webhook_secrets"),
     "publish_changes": ("clock", "telemetry", "events"),
 }

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Entropy,
         Events,
         Generations,
+        Health,
         Objects,
         Outputs,
         Pace,
@@ -92,6 +93,12 @@ class Wiring:
             creates_per_minute=self.settings.replicate.creates_per_minute,
             reads_per_minute=self.settings.replicate.reads_per_minute,
         )
+
+    @cached_property
+    def health(self) -> Health:
+        from revela.adapters.dynamodb.health import DynamoHealth
+
+        return DynamoHealth(self.tables, self.clock)
 
     @cached_property
     def provider(self) -> Provider:

@@ -18,6 +18,7 @@ from revela.domain.change import Change, IdempotencyKey
 from revela.domain.events import DomainEvent
 from revela.domain.generation import Generation, State
 from revela.domain.ledger import LedgerEntry
+from revela.domain.model_health import ModelHealth
 from revela.domain.pace import Turns
 from revela.domain.prediction import Prediction
 
@@ -227,6 +228,16 @@ class Pace(Protocol):
     def blocked_until(self) -> datetime | None: ...
 
 
+class Health(Protocol):
+    """How the provider's models fare. All raise Transient."""
+
+    def get(self, model_id: str) -> ModelHealth:
+        """Return what is known of a model, up to some seconds old."""
+
+    def put(self, health: ModelHealth) -> None:
+        """Write over the version before. Raises Conflict."""
+
+
 class WebhookUrls(Protocol):
     def for_generation(self, ref: Ref, attempt: int) -> str | None:
         """Return the URL the provider calls back, with a token only we can make.
@@ -298,6 +309,8 @@ class Ports(Protocol):
     def events(self) -> Events: ...
     @property
     def pace(self) -> Pace: ...
+    @property
+    def health(self) -> Health: ...
     @property
     def webhook_urls(self) -> WebhookUrls: ...
     @property

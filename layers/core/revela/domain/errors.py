@@ -9,6 +9,7 @@ Refused                     the caller must change something -> 4xx
   TooLarge                    413
   InvalidRequest              422: fields that are not accepted
   TooMany                     429: a limit of the plan
+  Unavailable                 503: something this needs is away for some minutes
 Transient                   try the same again -> the message is delivered again
   Conflict                    a row was no longer as it was read
   ProviderTransient           the provider did not answer; nobody knows what it did
@@ -90,6 +91,10 @@ class InvalidRequest(Refused):
 
 class TooMany(Refused):
     status = 429
+
+
+class Unavailable(Refused):
+    status = 503
 
 
 class Transient(Exception):

@@ -73,6 +73,16 @@ ERRORS: dict[str, dict[Language, str]] = {
         "en": "The images are already being saved; this generation can no longer be canceled.",
         "pt-BR": "As imagens já estão sendo salvas; esta geração não pode mais ser cancelada.",
     },
+    "model_resting": {
+        "en": "{model} is away at the moment. Try again in {minutes} min, or use {alternatives}.",
+        "pt-BR": "O modelo {model} está indisponível no momento. "
+        "Tente de novo em {minutes} min ou use {alternatives}.",
+    },
+    "all_models_resting": {
+        "en": "{model} is away at the moment, and so are the others. Try again in {minutes} min.",
+        "pt-BR": "O modelo {model} está indisponível no momento, e os outros também. "
+        "Tente de novo em {minutes} min.",
+    },
     "write_conflict": {
         "en": "Too many requests changed the same account at once. Send this one again.",
         "pt-BR": "Muitas requisições alteraram a mesma conta ao mesmo tempo. Envie esta de novo.",

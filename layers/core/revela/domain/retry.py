@@ -12,12 +12,16 @@ from typing import NamedTuple
 
 
 class Rule(NamedTuple):
-    """`attempts_more`: how often a new attempt may follow; `failure_code` names the cause for the user."""
+    """`attempts_more`: how often a new attempt may follow; `failure_code` names the cause for the user.
+
+    `model_is_away`: the failure is the model's own, whatever was asked of it.
+    """
 
     pattern: re.Pattern[str]
     attempts_more: int
     failure_code: str
     wait: timedelta = timedelta(seconds=5)
+    model_is_away: bool = False
 
 
 def _rule(pattern: str, attempts_more: int, failure_code: str, wait_s: int = 5) -> Rule:
@@ -32,7 +36,7 @@ RULES: tuple[Rule, ...] = (
     _rule(r"input failed validation", 0, "provider_rejected"),
     _rule(r"\bE1001\b|out of memory", 1, "provider_failed"),
     _rule(r"\bE4875\b", 0, "provider_failed"),
-    _rule(r"\bE8765\b", 2, "model_unavailable", 120),
+    _rule(r"\bE8765\b", 2, "model_unavailable", 120)._replace(model_is_away=True),
     _rule(r"\bE6716\b|\bE9825\b", 3, "provider_failed", 15),
     _rule(r"\bE9243\b", 1, "provider_failed"),
     _rule(r"\bE8367\b|\bE1000\b|\bE9828\b", 3, "provider_failed"),
@@ -50,6 +54,8 @@ BACKOFF_MAX = timedelta(minutes=10)
 REFUSED_WAIT = timedelta(seconds=5)
 UNAUTHORIZED_WAIT = timedelta(minutes=2)
 OUT_OF_CREDIT_WAIT = timedelta(minutes=1)
+# A create was answered with 404: nothing was created, and the model may come back.
+MODEL_AWAY_WAIT = timedelta(seconds=30)
 
 
 def rule_for(error: str | None) -> Rule:

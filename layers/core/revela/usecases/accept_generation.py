@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +13,12 @@ from revela.domain import account as accounts
 from revela.domain.account import Account
 from revela.domain.catalog import CatalogModel, Params
 from revela.domain.change import AccountWrite, Change, GenerationWrite, IdempotencyKey
-from revela.domain.errors import Conflict, InvalidParam, InvalidRequest, NotNow
+from revela.domain.errors import Conflict, InvalidParam, InvalidRequest, NotNow, Unavailable
 from revela.domain.generation import Generation, State
 from revela.domain.policy import DISPATCH_DUE, IDEMPOTENCY_KEPT, WAITING_DUE
 from revela.ports import Ports, Ref
 from revela.usecases import show_account
+from revela.usecases.model_health import rests_until
 from revela.usecases.moving import contended, send_starts
 from revela.usecases.open_account import open_account
 from revela.usecases.show_account import AccountView
@@ -51,6 +53,7 @@ def accept_generation(command: AcceptGeneration, *, ports: Ports) -> Accepted:
     Raises:
         InvalidRequest: fields that the model or the plan does not take; a key used with another body.
         NoCredits, TooMany: as `account.hold`.
+        Unavailable: the model rests; `alternatives` names those that do not.
         NotNow: the account was written by others for too long.
     """
     model_id = command.requested.get("model")
@@ -63,6 +66,7 @@ def accept_generation(command: AcceptGeneration, *, ports: Ports) -> Accepted:
     for _ in contended(ports):
         if known := _replay(command, ports):
             return known
+        _require_available(model, ports)
         account = open_account(command.user_id, ports=ports)
         plan = ports.catalog.plan(account.plan)
         params = model.complete(
@@ -134,6 +138,25 @@ def _accept(
         )
         if key
         else None,
+    )
+
+
+def _require_available(model: CatalogModel, ports: Ports) -> None:
+    until = rests_until(model.id, ports=ports)
+    if until is None:
+        return
+    others = [other.id for other in ports.catalog.models if other is not model]
+    alternatives = [id_ for id_ in others if rests_until(id_, ports=ports) is None]
+    seconds = max(math.ceil((until - ports.clock.now()).total_seconds()), 1)
+    minutes = math.ceil(seconds / 60)
+    if not alternatives:
+        raise Unavailable("all_models_resting", retry_after_s=seconds, model=model.id, minutes=minutes)
+    raise Unavailable(
+        "model_resting",
+        retry_after_s=seconds,
+        model=model.id,
+        minutes=minutes,
+        alternatives=", ".join(alternatives),
     )
 
 

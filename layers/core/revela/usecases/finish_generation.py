@@ -20,6 +20,7 @@ from revela.domain.retry import (
     rule_for,
 )
 from revela.ports import FinishGeneration, Picture, Ports, Ref, Thumbnail
+from revela.usecases.model_health import report_failure, report_success
 from revela.usecases.moving import Move, move
 from revela.usecases.provider_predictions import claim_of, disown, record_prediction
 
@@ -56,6 +57,7 @@ def finish_generation(command: FinishGeneration, *, ports: Ports, until: datetim
         )
         return
     if moved and row is not None:
+        _tell_health(row, prediction, ports)
         if row.state is State.SAVING:
             _save(row, prediction, ports=ports, until=until)
         return
@@ -94,6 +96,13 @@ def _decide_ended(row: Generation, prediction: Prediction, ports: Ports) -> Move
         prediction=claim,
         billed_cancel=ended.to is State.CANCELED and _was_running(prediction),
     )
+
+
+def _tell_health(row: Generation, prediction: Prediction, ports: Ports) -> None:
+    if prediction.status is PredictionStatus.SUCCEEDED:
+        report_success(row.model, ports=ports)
+    elif prediction.status is PredictionStatus.FAILED and rule_for(prediction.error).model_is_away:
+        report_failure(row.model, ports=ports)
 
 
 def _was_running(prediction: Prediction) -> bool:

@@ -19,8 +19,15 @@ from revela.domain.errors import (
 )
 from revela.domain.generation import Event, Failure, Generation, State, fingerprint
 from revela.domain.policy import START_LEASE
-from revela.domain.retry import OUT_OF_CREDIT_WAIT, REFUSED_WAIT, UNAUTHORIZED_WAIT, backoff
+from revela.domain.retry import (
+    MODEL_AWAY_WAIT,
+    OUT_OF_CREDIT_WAIT,
+    REFUSED_WAIT,
+    UNAUTHORIZED_WAIT,
+    backoff,
+)
 from revela.ports import CreatePrediction, Ports, Ref
+from revela.usecases.model_health import report_failure, rests_until
 from revela.usecases.moving import Move, move
 from revela.usecases.provider_predictions import cancel_at_provider, record_prediction
 
@@ -42,12 +49,21 @@ def start_generation(refs: Sequence[Ref], *, ports: Ports, until: datetime) -> l
     for row in rows:
         if row.cancel_requested_at is not None and row.state.at_provider:
             cancel_at_provider(row, ports=ports)
-    ready: Sequence[Generation] = sorted(
-        (row for row in rows if _may_start(row, now)), key=lambda row: row.id
-    )
+    startable = sorted((row for row in rows if _may_start(row, now)), key=lambda row: row.id)
+    ready = _of_available_models(startable, failed, ports)
     while ready:
         ready = _start_in_turn(ready, failed, ports, until)
     return failed
+
+
+def _of_available_models(rows: Sequence[Generation], failed: list[Ref], ports: Ports) -> Sequence[Generation]:
+    """Return the rows whose model may be used; the others wait until it is tried again."""
+    resting = {model: rests_until(model, ports=ports) for model in {row.model for row in rows}}
+    for row in rows:
+        if until := resting[row.model]:
+            with _apart(row, failed, ports):
+                _postpone(row, until, ports)
+    return [row for row in rows if resting[row.model] is None]
 
 
 def _start_in_turn(
@@ -154,7 +170,7 @@ def _start(ref: Ref, row: Generation, ports: Ports) -> None:
     except ProviderRejected as error:
         _rejected(claimed, Failure(code="provider_rejected", detail=", ".join(error.invalid_fields)), ports)
     except ProviderNotFound:
-        _rejected(claimed, Failure(code="model_unavailable", detail=claimed.provider_version), ports)
+        _not_there(claimed, ports)
     else:
         record_prediction(ref, prediction, attempt=claimed.attempt, ports=ports, seen=claimed)
 
@@ -176,7 +192,27 @@ def _refused(claimed: Generation, error: ProviderUnavailable, ports: Ports) -> N
     ports.telemetry.warning(
         "create_refused", generation_id=claimed.id, reason=type(error).__name__, wait_s=wait.total_seconds()
     )
+    _back_to_queue(claimed, again_at, ports)
+    # These refusals are the account's, not this create's.
+    sent_at = claimed.claimed_at or now
+    if isinstance(error, ProviderThrottled):
+        rate = ports.pace.create_refused(sent_at=sent_at, now=now, until=again_at)
+        if rate is not None:
+            ports.telemetry.count("CreatesPerMinute", rate)
+    elif isinstance(error, (OutOfCredit, ProviderUnauthorized)):
+        ports.pace.block(sent_at=sent_at, now=now, until=again_at)
 
+
+def _not_there(claimed: Generation, ports: Ports) -> None:
+    """The provider does not find the model: the job waits for it, as long as a job may be queued."""
+    now = ports.clock.now()
+    wait = backoff(MODEL_AWAY_WAIT, claimed.refusals, fraction=ports.entropy.fraction())
+    ports.telemetry.warning("model_not_found", generation_id=claimed.id, version=claimed.provider_version)
+    _back_to_queue(claimed, now + wait, ports)
+    report_failure(claimed.model, ports=ports)
+
+
+def _back_to_queue(claimed: Generation, again_at: datetime, ports: Ports) -> None:
     def decide(row: Generation) -> Move | None:
         if row.state is not State.STARTING or row.attempt != claimed.attempt or row.prediction_id is not None:
             return None
@@ -189,14 +225,6 @@ def _refused(claimed: Generation, error: ProviderUnavailable, ports: Ports) -> N
         )
 
     move(Ref(claimed.user_id, claimed.id), decide, ports=ports, seen=claimed)
-    # These refusals are the account's, not this create's.
-    sent_at = claimed.claimed_at or now
-    if isinstance(error, ProviderThrottled):
-        rate = ports.pace.create_refused(sent_at=sent_at, now=now, until=again_at)
-        if rate is not None:
-            ports.telemetry.count("CreatesPerMinute", rate)
-    elif isinstance(error, (OutOfCredit, ProviderUnauthorized)):
-        ports.pace.block(sent_at=sent_at, now=now, until=again_at)
 
 
 def _rejected(claimed: Generation, failure: Failure, ports: Ports) -> None:

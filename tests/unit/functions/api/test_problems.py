@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from api.operations import STATUS_OF
 from revela.domain import messages
 from revela.domain.errors import Conflict, Transient
 from revela.domain.generation import State
+from revela.domain.model_health import ModelHealth
 from revela.usecases.grant_credits import GrantCredits, grant_credits
 from tests.unit.functions.api.client import ANA, Answer, ApiPorts, Client
 from tests.unit.functions.api.rows import ID, stored, succeeded
@@ -78,6 +80,16 @@ def key_reused(api: Client, ports: ApiPorts) -> Answer:
     ][-1]
 
 
+def resting(*models: str) -> Callable[[Client, ApiPorts], Answer]:
+    def ask(api: Client, ports: ApiPorts) -> Answer:
+        until = ports.clock.now() + timedelta(seconds=61)
+        for model in models:
+            ports.health.models[model] = ModelHealth(model, failures=3, unavailable_until=until)
+        return api.post("/v1/generations", GOOD)
+
+    return ask
+
+
 PROVOKED: dict[str, Callable[[Client, ApiPorts], Answer]] = {
     "malformed_json": lambda api, _: api.post("/v1/generations", "{"),
     "unauthorized": lambda api, _: api.get("/v1/account", user=None),
@@ -97,6 +109,8 @@ PROVOKED: dict[str, Callable[[Client, ApiPorts], Answer]] = {
     "daily_limit_reached": exhausted,
     "too_many_jobs": lambda api, ports: rich(api, ports, 7),
     "internal_error": broken,
+    "model_resting": resting("flux-schnell"),
+    "all_models_resting": resting("flux-dev", "flux-schnell", "sdxl"),
     "temporarily_unavailable": unavailable,
 }
 
@@ -111,6 +125,15 @@ def test_every_code_comes_with_its_documented_status(code: str, api: Client, por
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.json["request_id"] == "JKJaXmPLvHcESHA="
+
+
+def test_a_model_that_rests_is_told_with_its_alternatives_and_its_time(api: Client, ports: ApiPorts) -> None:
+    answer = PROVOKED["model_resting"](api, ports)
+
+    assert answer.headers["Retry-After"] == "61"
+    assert answer.json["detail"] == (
+        "flux-schnell is away at the moment. Try again in 2 min, or use flux-dev, sdxl."
+    )
 
 
 def test_no_code_is_left_that_nobody_can_meet() -> None:

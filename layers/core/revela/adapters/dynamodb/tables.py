@@ -3,7 +3,7 @@
 Generations  user_id, id        GenerationRow `gen_…`, PointerRow `wait#…`, IdempotencyRow `key#…`
 Credits      user_id, id        AccountRow `account`, ReceiptRow `grant#…`
 Ledger       account_id, id     EntryRow `entry#…`
-Control      id                 PredictionRow `prediction#…`, PaceRow `pace#…`
+Control      id                 PredictionRow `prediction#…`, PaceRow `pace#…`, HealthRow `health#…`
 """
 
 from __future__ import annotations
@@ -163,6 +163,13 @@ class PaceRow(Row):
     epoch = NumberAttribute(null=True)
 
 
+class HealthRow(Row):
+    id = UnicodeAttribute(hash_key=True)
+    failures = NumberAttribute()
+    unavailable_until = UTCDateTimeAttribute(null=True)
+    version = NumberAttribute()
+
+
 RowKind = TypeVar("RowKind", bound=Row)
 
 
@@ -187,6 +194,7 @@ class Tables:
         self.entry = self._bind(EntryRow, names.ledger)
         self.prediction = self._bind(PredictionRow, names.control)
         self.pace = self._bind(PaceRow, names.control)
+        self.health = self._bind(HealthRow, names.control)
 
     def _bind(self, kind: type[RowKind], table_name: str) -> type[RowKind]:
         meta = type("Meta", (), {"table_name": table_name, "region": self._region})
