@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from local import commands, engine, redrive, replicate_operator, supervision
+from local.check import command as check_command
 from local.packaging import BuildFailed
 from local.processes import ServerFailed
 from local.stack import DeployFailed
@@ -109,6 +110,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     replicate.set_defaults(run=replicate_operator.run)
     replicate_operator.add_arguments(replicate, everywhere)
+
+    check = subcommands.add_parser(
+        "check", help="See, live, whether Replicate or a whole system works, and what to do where not."
+    )
+    check_command.add_arguments(check, everywhere)
 
     logs = command("logs", commands.logs, "Print what a function has logged.")
     logs.add_argument("function", help="its folder in functions/")

@@ -1,0 +1,76 @@
+"""`python -m local check replicate|generation`: its arguments, and which check they ask for."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from rich.console import Console
+
+from local import engine
+from local.check import generation
+from local.check.configured import configured
+from local.check.report import Report
+from local.check.system import system_of
+
+CORE = str(engine.ROOT / "layers" / "core")
+TIMEOUT_S = 300
+
+
+def add_arguments(parser: argparse.ArgumentParser, everywhere: argparse.ArgumentParser) -> None:
+    """Give `parser` a command for each check."""
+    kinds = parser.add_subparsers(title="checks", required=True, metavar="CHECK")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--json", action="store_true", help="print one JSON object when all is done")
+    common.add_argument(
+        "--timeout-s",
+        type=_seconds,
+        default=TIMEOUT_S,
+        help=f"how long the image may take (default: {TIMEOUT_S})",
+    )
+
+    summary = "The Replicate that is configured: token, models, webhook URL, one real prediction."
+    replicate = kinds.add_parser("replicate", help=summary, description=summary, parents=[everywhere, common])
+    replicate.add_argument("--dry-run", action="store_true", help="make no prediction: nothing is billed")
+    replicate.set_defaults(run=check_replicate)
+
+    summary = "A whole system, local or deployed: one image from request to download, credits, deletion."
+    whole = kinds.add_parser("generation", help=summary, description=summary, parents=[everywhere, common])
+    whole.add_argument(
+        "--api-url",
+        default=os.environ.get("REVELA_API_URL"),
+        help="the stack's output ApiUrl (default: $REVELA_API_URL, else the running engine's)",
+    )
+    whole.add_argument(
+        "--token",
+        default=os.environ.get("REVELA_TOKEN"),
+        help="of the user who asks (default: $REVELA_TOKEN, else one of the running engine's issuer)",
+    )
+    whole.set_defaults(run=check_generation)
+
+
+def check_replicate(asked: argparse.Namespace) -> int:
+    found = configured(asked.state_dir)
+    sys.path.insert(0, CORE)
+    from local.check import replicate
+
+    report = Report(_console(), as_json=asked.json, secrets=[found.token])
+    return replicate.check(report, found, dry_run=asked.dry_run, timeout_s=asked.timeout_s)
+
+
+def check_generation(asked: argparse.Namespace) -> int:
+    system = system_of(asked.state_dir, api_url=asked.api_url, token=asked.token)
+    report = Report(_console(), as_json=asked.json, secrets=[system.token or ""])
+    return generation.check(report, system, timeout_s=asked.timeout_s)
+
+
+def _console() -> Console:
+    # Lines stay whole, for terminals to wrap and for others to search.
+    return Console(highlight=False, soft_wrap=True)
+
+
+def _seconds(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError("must be a whole number of seconds above zero")
+    return int(text)

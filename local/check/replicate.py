@@ -1,0 +1,126 @@
+"""Whether Replicate, as configured, takes us: account, models, webhooks, and one real prediction.
+
+It is asked with the product's own client, so that what works here works there.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from functools import partial
+from importlib.resources import files
+
+from local.check import time_limits, webhook_address
+from local.check.asking import Silent, asked
+from local.check.causes import Cause
+from local.check.configured import Configured
+from local.check.prediction import Trial, cheapest, rendered
+from local.check.report import Failed, Report, Skipped
+from revela.adapters.clock import SystemClock
+from revela.adapters.entropy import SystemEntropy
+from revela.adapters.replicate.account import account
+from revela.adapters.replicate.client import ReplicateClient
+from revela.adapters.replicate.models import Models
+from revela.adapters.replicate.versions import VersionBody, Versions
+from revela.adapters.replicate.webhook_secret import webhook_secret
+from revela.domain.catalog import Catalog, CatalogModel
+
+# What the catalog sends is compared with the model's schema where this stands in it.
+INPUTS = ("components", "schemas", "Input", "properties")
+
+
+def check(
+    report: Report,
+    configured: Configured,
+    *,
+    dry_run: bool,
+    timeout_s: float,
+    catalog: Catalog | None = None,
+) -> int:
+    """Do all steps; return the exit status. `timeout_s` is how long the prediction may take."""
+    catalog = catalog or _catalog()
+    client = ReplicateClient(
+        base_url=configured.api_url,
+        token=lambda: configured.token,
+        clock=SystemClock(),
+        entropy=SystemEntropy(),
+        telemetry=Silent(),
+    )
+    with closing(client):
+        report.say(f"Replicate at {configured.api_url}")
+        report.step("token", partial(_account, client))
+        report.step("webhook secret", partial(_webhook_secret, client), needs=["token"])
+        for model in catalog.models:
+            report.step(f"model {model.id}", partial(_model, client, model), needs=["token"])
+        webhook_address.check(report, configured.webhook_url, from_this_machine=configured.is_on_this_machine)
+        report.step("time limits", partial(_time_limits, catalog))
+        if dry_run:
+            report.step("prediction", _not_asked_for)
+            return report.end()
+        model = cheapest(catalog)
+        trial = Trial(client, configured, model, timeout_s)
+        report.say(f"One real prediction: {model.id}, 1 image, {trial.price}")
+        report.step("credit", trial.create, needs=["token", f"model {model.id}"])
+        report.step("prediction", trial.watch, needs=["credit"])
+        report.step("output", trial.download, needs=["prediction"])
+    return report.end()
+
+
+def _catalog() -> Catalog:
+    return Catalog.model_validate_json(files("revela").joinpath("data/catalog.json").read_text("utf-8"))
+
+
+def _not_asked_for() -> str:
+    raise Skipped("left out: --dry-run. Only a prediction shows whether there is credit")
+
+
+def _account(client: ReplicateClient) -> str:
+    found = asked(lambda: account(client))
+    return f"accepted: {found.type} {found.username}"
+
+
+def _webhook_secret(client: ReplicateClient) -> str:
+    unreadable = Cause.SECRET_UNREADABLE
+    try:
+        asked(lambda: webhook_secret(client), missing=unreadable, rejected=unreadable)
+    except Failed as failed:
+        # The token was accepted before: it is a lesser one.
+        raise Failed(unreadable, failed.seen) if failed.cause is Cause.TOKEN_REFUSED else failed from None
+    return "readable"
+
+
+def _model(client: ReplicateClient, model: CatalogModel) -> str:
+    name, _, version = model.version.partition(":")
+    if "/" not in name:
+        raise Skipped("a version without its owner/name cannot be looked up")
+    owner, _, slug = name.partition("/")
+    found = asked(lambda: Models(client).get(owner, slug), missing=Cause.MODEL_NOT_FOUND)
+    if version:
+        body: VersionBody | None = asked(
+            lambda: Versions(client).get(owner, slug, version), missing=Cause.MODEL_NOT_FOUND
+        )
+        told = (
+            f"{name}, version {version[:12]}; its first prediction in a while may start minutes late (cold)"
+        )
+    elif not found.is_official:
+        raise Failed(Cause.MODEL_NOT_OFFICIAL, f"{name} is not an official model")
+    else:
+        body = found.latest_version
+        told = f"{name}, official: always on"
+    if unknown := _inputs_not_taken(model, body):
+        raise Failed(Cause.MODEL_INPUT_DIFFERS, f"{name} does not take {', '.join(unknown)}")
+    return told
+
+
+def _inputs_not_taken(model: CatalogModel, version: VersionBody | None) -> list[str]:
+    node: object = version.openapi_schema if version is not None else None
+    for key in INPUTS:
+        node = node.get(key) if isinstance(node, dict) else None
+    if not isinstance(node, dict) or not node:
+        return []
+    return sorted(rendered(model).keys() - node.keys())
+
+
+def _time_limits(catalog: Catalog) -> str:
+    if found := list(time_limits.contradictions(time_limits.of_this_checkout(catalog))):
+        raise Failed(Cause.TIME_LIMITS, "; ".join(found))
+    return "time-outs, leases, visibility and deadlines of this checkout go together"

@@ -1,0 +1,175 @@
+"""A whole system as its users reach it: its address, a token, and what a refused token says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jwt
+
+from local import identity, state
+from local.check.causes import Cause
+from local.check.report import Failed
+from local.replicate.loopback import is_loopback, reachable
+
+USER = "check"
+TIMEOUT_S = 30.0
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class System:
+    """`issuer` and `audience` are what its authorizer wants, where that is known."""
+
+    api_url: str
+    token: str | None = field(repr=False)
+    issuer: str | None = None
+    audience: str | None = None
+
+
+def system_of(state_dir: Path, *, api_url: str | None, token: str | None) -> System:
+    """Return the system at `api_url`, else the running engine's. Raises NotRunning where there is neither."""
+    if api_url:
+        return System(api_url.rstrip("/"), token)
+    current = state.read(state_dir)
+    return System(
+        current.api_url,
+        token or identity.sign_token(state_dir, current.issuer_url, USER),
+        issuer=current.issuer_url,
+        audience=identity.AUDIENCE,
+    )
+
+
+class Api:
+    """Asks as a user would; whatever keeps it from an answer is Failed."""
+
+    def __init__(self, http: httpx.Client, system: System) -> None:
+        self._http = http
+        self._system = system
+
+    def open(self, path: str) -> httpx.Response:
+        """Ask without a token, for what needs none."""
+        return self._ask("GET", path, {})
+
+    def ask(
+        self, method: str, path: str, *, headers: dict[str, str] | None = None, **how: Any
+    ) -> httpx.Response:
+        """Ask as the user. Raises Failed when there is no token, or it is not accepted."""
+        if not self._system.token:
+            raise Failed(Cause.SIGN_IN_REFUSED, "there is no token: give one with --token")
+        signed_in = {"Authorization": f"Bearer {self._system.token}", **(headers or {})}
+        answer = self._ask(method, path, signed_in, **how)
+        if answer.status_code in (401, 403):
+            raise Failed(Cause.SIGN_IN_REFUSED, why_refused(answer, self._system, datetime.now(UTC)))
+        return answer
+
+    def get(self, path: str, **how: Any) -> Json:
+        return body_of(self.ask("GET", path, **how))
+
+    def _ask(self, method: str, path: str, headers: dict[str, str], **how: Any) -> httpx.Response:
+        try:
+            return self._http.request(method, path, headers=headers, **how)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            seen = f"{self._system.api_url}{path}: {error or type(error).__name__}"
+            raise Failed(Cause.API_SILENT, seen) from None
+
+
+@contextmanager
+def opened(system: System) -> Iterator[Api]:
+    """Raises Failed for an address that is none."""
+    try:
+        # By address where the name is one of this machine's: not every resolver knows them.
+        url, host = reachable(system.api_url)
+    except httpx.InvalidURL as error:
+        raise Failed(Cause.API_SILENT, f"{system.api_url}: {error}") from None
+    headers = {"Accept-Language": "en", **host}
+    with httpx.Client(
+        base_url=url, headers=headers, timeout=TIMEOUT_S, trust_env=not is_loopback(url.host)
+    ) as http:
+        yield Api(http, system)
+
+
+def body_of(answer: httpx.Response) -> Json:
+    """Return a good answer's JSON object. Raises Failed for any other."""
+    if not answer.is_success:
+        cause = Cause.API_FAILING if answer.status_code >= 500 else Cause.API_SILENT
+        raise Failed(cause, said(answer))
+    body = _json(answer)
+    if body is None:
+        raise Failed(Cause.API_SILENT, f"{answer.request.url.path} answers, but not in JSON")
+    return body
+
+
+def code_of(answer: httpx.Response) -> str | None:
+    """Return the stable code of a refusal that is the API's own."""
+    code = (_json(answer) or {}).get("code")
+    return code if isinstance(code, str) else None
+
+
+def said(answer: httpx.Response) -> str:
+    """Return a refusal in one line."""
+    body = _json(answer) or {}
+    faults = body.get("invalid_params") or []
+    parts = [
+        f"{answer.request.method} {answer.request.url.path}: {answer.status_code}",
+        str(body.get("code") or ""),
+        str(body.get("detail") or body.get("message") or ""),
+        "; ".join(
+            f"{fault.get('name')} {fault.get('reason')}" for fault in faults if isinstance(fault, dict)
+        ),
+    ]
+    if retry_after := answer.headers.get("retry-after"):
+        parts.append(f"(Retry-After: {retry_after} s)")
+    return " ".join(part for part in parts if part)
+
+
+def why_refused(answer: httpx.Response, system: System, now: datetime) -> str:
+    """Return what the refused token says of itself, unverified, and what does not fit."""
+    # API Gateway may say why, within: error_description="the token has expired".
+    _, _, told = answer.headers.get("www-authenticate", "").partition("error_description=")
+    reason = f"{answer.status_code}" + (f", {told}" if told else "")
+    try:
+        claims: Json = jwt.decode(system.token or "", options={"verify_signature": False})
+    except jwt.PyJWTError:
+        return f"{reason}: it is no JWT"
+    issuer, audience = claims.get("iss"), claims.get("aud", claims.get("client_id"))
+    faults = [
+        *_about_time(claims, now),
+        *([f"the API wants issuer {system.issuer}"] if system.issuer not in (None, issuer) else []),
+        *([f"the API wants audience {system.audience}"] if system.audience not in (None, audience) else []),
+    ]
+    says = f"its issuer is {issuer}, its audience {audience}"
+    return f"{reason}: {'; '.join([says, *faults])}"
+
+
+def _about_time(claims: Json, now: datetime) -> Iterator[str]:
+    expires_at, valid_from = _instant(claims.get("exp")), _instant(claims.get("nbf"))
+    if expires_at is None:
+        yield "it names no expiry"
+    elif expires_at <= now:
+        yield f"it expired at {expires_at:%Y-%m-%d %H:%M} UTC"
+    if valid_from is not None and valid_from > now:
+        yield f"it is valid only from {valid_from:%Y-%m-%d %H:%M} UTC"
+
+
+def _instant(claim: object) -> datetime | None:
+    if isinstance(claim, bool) or not isinstance(claim, int | float):
+        return None
+    try:
+        return datetime.fromtimestamp(claim, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _json(answer: httpx.Response) -> Json | None:
+    try:
+        body = answer.json()
+    except ValueError:
+        return None
+    return body if isinstance(body, dict) else None
