@@ -99,6 +99,16 @@ def reconcile(engine_state: State) -> Reconcile:
     return invoke
 
 
+@pytest.fixture(scope="module")
+def unscheduled(engine_state: State) -> Iterator[None]:
+    """Reconcile when a test says so, and not in between."""
+    rules = aws.client("events", engine_state.aws_endpoint_url)
+    (name,) = (rule["Name"] for rule in rules.list_rules()["Rules"] if "ScheduleExpression" in rule)
+    rules.disable_rule(Name=name)
+    yield
+    rules.enable_rule(Name=name)
+
+
 @pytest.fixture(scope="session")
 def advance(state_dir: Path) -> Advance:
     """Move the clock of the system and of the stand-in on, by seconds."""

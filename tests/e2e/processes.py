@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -22,6 +23,23 @@ def family(pid: int) -> set[int]:
     while grown := {child for child, parent in parents.items() if parent in found} - found:
         found |= grown
     return found
+
+
+def workers(ancestor: int, function: str) -> set[int]:
+    """Return the processes below `ancestor` that the embedded AWS runs a function in.
+
+    It starts each from a folder that is named after the function.
+    """
+    folder = f"/ministack-lambda-{function}-".encode()
+    return {pid for pid in family(ancestor) if folder in _command_line(pid)}
+
+
+def kill(pids: set[int]) -> None:
+    """End processes as a power cut would; return when they are gone."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    assert eventually(lambda: not alive(pids))
 
 
 def alive(pids: set[int]) -> set[int]:
@@ -48,6 +66,13 @@ def eventually(condition: Callable[[], bool]) -> bool:
             return False
         time.sleep(INTERVAL_S)
     return True
+
+
+def _command_line(pid: int) -> bytes:
+    try:
+        return (PROC / str(pid) / "cmdline").read_bytes()
+    except OSError:
+        return b""  # it has ended since
 
 
 def _parents() -> Iterator[tuple[int, int]]:

@@ -13,7 +13,10 @@ NO_ORDERS = {
     "double_webhooks": 0,
     "fail_predictions": {"count": 0, "error": None},
     "slow_predictions": {"count": 0, "queue_s": 0, "predict_s": 0},
+    "delay_webhooks": {"count": 0, "seconds": 0},
     "throttle": {"count": 0},
+    "answer_late": {"count": 0, "seconds": 0},
+    "spoil_outputs": {"count": 0, "how": "gone"},
 }
 
 
@@ -44,6 +47,10 @@ class StandIn:
         """Return the orders that are still to be carried out."""
         orders = self._http.get("/_control").raise_for_status().json()["orders"]
         return {name for name, left in orders.items() if left}
+
+    def output(self, url: str) -> bytes:
+        """Return an output file as it was made."""
+        return self._http.get(url).raise_for_status().content
 
     def predictions(self, prompt: str) -> list[dict[str, Any]]:
         """Return the predictions that were created with this prompt, newest first."""

@@ -1,0 +1,44 @@
+"""What the running system keeps, read past its API: objects, rows, messages."""
+
+from __future__ import annotations
+
+from local import aws
+from local.state import State
+from tests.e2e.users import User
+
+
+def quarantined(current: State, user: User, id_: str) -> list[str]:
+    return _keys(current, f"quarantine/{user.name}/{id_}/")
+
+
+def published(current: State, user: User, id_: str) -> list[str]:
+    """Return the keys of the images, thumbnails aside."""
+    keys = _keys(current, f"users/{user.name}/generations/{id_}/")
+    return [key for key in keys if not key.endswith(".thumbnail.webp")]
+
+
+def waiting_pointers(current: State, user: User) -> list[str]:
+    rows = aws.client("dynamodb", current.aws_endpoint_url).query(
+        TableName=current.tables["generations"],
+        KeyConditionExpression="user_id = :user AND begins_with(id, :pointer)",
+        ExpressionAttributeValues={":user": {"S": user.name}, ":pointer": {"S": "wait#"}},
+    )
+    return [row["id"]["S"] for row in rows["Items"]]
+
+
+def messages(current: State, queue: str) -> int:
+    """Return how many a queue holds, those that somebody has received included."""
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    attributes = aws.client("sqs", current.aws_endpoint_url).get_queue_attributes(
+        QueueUrl=current.queues[queue], AttributeNames=names
+    )["Attributes"]
+    return sum(int(attributes[name]) for name in names)
+
+
+def _keys(current: State, prefix: str) -> list[str]:
+    pages = (
+        aws.client("s3", current.aws_endpoint_url)
+        .get_paginator("list_objects_v2")
+        .paginate(Bucket=current.bucket, Prefix=prefix)
+    )
+    return [found["Key"] for page in pages for found in page.get("Contents", [])]
