@@ -75,8 +75,10 @@ class BoundedTransport(httpx.BaseTransport):
                     extensions=request.extensions,
                 )
             )
+        # httpx reads where a redirect leads even if it is not to follow, and fails over what is no URL.
+        headers = [(name, value) for name, value in answer.headers if name.lower() != b"location"]
         return httpx.Response(
-            answer.status, headers=answer.headers, stream=_Body(answer), extensions=answer.extensions
+            answer.status, headers=headers, stream=_Body(answer), extensions=answer.extensions
         )
 
     def close(self) -> None:
