@@ -1,0 +1,12 @@
+"""Every call to the outside, broken in every way, and what becomes of the jobs.
+
+breaker        the choke point: numbers the calls of processes and breaks those it is told to
+labels         what a call is named, so that the same call is the same label in every run
+cloud          the use cases on the real adapters: AWS in process, and the stand-in for Replicate
+memory         the same on the in-memory ports, fast enough for pairs of kills
+history        what goes on around the processes: clients, queues, the schedule, time
+scenarios      the flows that are played
+evidence       what must be true of everything that is stored, at the end
+call_sites     where the adapters' source calls the outside
+campaign       which faults of which calls are played, and what came of them
+"""

@@ -1,0 +1,103 @@
+"""Which faults of which calls are played, and what came of each."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from multiprocessing import get_context
+
+from tests.simulation.crash_points.breaker import KILLS, Breaker, Call, Fault
+from tests.simulation.crash_points.cloud import Cloud, opened
+from tests.simulation.crash_points.evidence import assert_at_rest
+from tests.simulation.crash_points.history import History
+from tests.simulation.crash_points.scenarios import SCENARIOS, Scenario
+
+
+@dataclass(frozen=True)
+class Point:
+    """One fault of one call of one scenario; `number` counts the calls of its dry run."""
+
+    scenario: Scenario
+    number: int
+    label: str
+    fault: Fault
+
+    def __str__(self) -> str:
+        return f"{self.scenario.name}, call {self.number} ({self.label}), {self.fault}"
+
+
+def dry_runs(cloud: Cloud) -> dict[str, Sequence[Call]]:
+    """Play each scenario without any fault but its own, and return the calls it made."""
+    return {scenario.name: play(cloud, scenario).on.breaker.seen for scenario in SCENARIOS}
+
+
+def points(runs: dict[str, Sequence[Call]]) -> Iterator[Point]:
+    """Yield everything that can be broken."""
+    for scenario in SCENARIOS:
+        for number, call in enumerate(runs[scenario.name]):
+            if scenario.scripted.get(call.label) and _first(runs[scenario.name], call.label) == number:
+                continue  # it is broken already
+            for fault in call.faults:
+                yield Point(scenario, number, call.label, fault)
+
+
+def bounded(every: Sequence[Point], share: int) -> list[Point]:
+    """Return both kills of each label, where it is called first, and every `share`th of the rest."""
+    first: dict[tuple[str, Fault], Point] = {}
+    for point in every:
+        if point.fault in KILLS:
+            first.setdefault((point.label, point.fault), point)
+    kills = list(first.values())
+    rest = [point for point in every if first.get((point.label, point.fault)) is not point]
+    return [*kills, *rest[::share]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`repaired_in`: how long after the fault the last job ended; `failure`: what did not hold, if anything."""
+
+    point: Point
+    repaired_in: timedelta
+    failure: str | None = None
+
+
+def survive(cloud: Cloud, point: Point) -> Outcome:
+    """Play the point's scenario with its fault, and check everything."""
+    try:
+        return Outcome(point, play(cloud, point.scenario, point).repaired_in)
+    except Exception as error:  # noqa: BLE001  # whatever it is, it is the outcome
+        return Outcome(point, timedelta(0), "".join(traceback.format_exception(error)))
+
+
+def survive_all(every: Sequence[Point], processes: int) -> list[Outcome]:
+    """Play them all, in so many processes at once."""
+    shares = [every[n :: processes * 8] for n in range(processes * 8)]
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        return [outcome for outcomes in pool.map(_survive_share, shares) for outcome in outcomes]
+
+
+def _survive_share(share: Sequence[Point]) -> list[Outcome]:
+    with opened() as cloud:
+        return [survive(cloud, point) for point in share]
+
+
+def play(cloud: Cloud, scenario: Scenario, point: Point | None = None) -> History:
+    breaks = {point.number: point.fault} if point else {}
+    cloud.begin(lambda on: Breaker(on.real_time, breaks, scenario.scripted))
+    history = History(cloud)
+    try:
+        scenario.play(history)
+        if point is not None:
+            assert cloud.breaker.seen[point.number].label == point.label, "the history took another course"
+        assert_at_rest(cloud, history, scenario)
+    except Exception as error:
+        error.add_note(f"{point or scenario.name}; broken: {cloud.breaker.broken}")
+        raise
+    return history
+
+
+def _first(calls: Sequence[Call], label: str) -> int:
+    return next(number for number, call in enumerate(calls) if call.label == label)

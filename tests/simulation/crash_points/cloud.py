@@ -1,0 +1,289 @@
+"""The use cases on the real adapters: AWS in process (moto), and the stand-in for Replicate."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any, ParamSpec, TypeVar
+
+import httpx
+import pytest
+from moto.backends import get_backend
+from moto.core import DEFAULT_ACCOUNT_ID
+
+from local.replicate import deliveries
+from local.replicate.app import create_app
+from local.replicate.clock import Clock as StandInClock
+from local.replicate.drawing.render import render
+from local.replicate.stand_in import Settings as StandInSettings
+from local.replicate.stand_in import StandIn
+from revela.adapters.dynamodb.mapping import generation_of
+from revela.adapters.dynamodb.tables import Tables
+from revela.adapters.replicate.webhooks import reduced_prediction
+from revela.adapters.webhook_proofs import WebhookProofs
+from revela.adapters.webhook_reports import WebhookReports
+from revela.bootstrap import aws_client
+from revela.domain.errors import Transient
+from revela.domain.generation import Generation
+from revela.domain.prediction import Prediction
+from revela.ports import FinishGeneration, Ref
+from revela.settings import Settings
+from revela.usecases import moving, reconcile_jobs
+from revela.usecases.hear_webhook import DoorPorts, HearWebhook, hear_webhook
+from tests.contract.aws import NAMES, REGION, aws, deploy_tables
+from tests.fakes.clock import START
+from tests.fakes.entropy import FakeEntropy
+from tests.fakes.telemetry import FakeTelemetry
+from tests.simulation.crash_points.breaker import Breaker, Killed
+from tests.simulation.crash_points.choke_points import Callers, ChokedTransport, aws_choked
+from tests.simulation.crash_points.wiring import Process, RememberedPictures, Surroundings
+
+REPLICATE, API = "https://replicate.test", "https://api.test"
+BUCKET, START_QUEUE, FINISH_QUEUE = "generations", "GenerationQueue", "GenerationWebhookQueue"
+TOKEN_SECRET, WEBHOOK_SECRET = "replicate-token", "webhook-secret"
+TOKEN, SIGNING_SECRET = "r8_under_test", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+HEAR_TIMEOUT = timedelta(seconds=10)
+# Not at a full hour: then the schedule looks after the webhook's secret as well.
+BEGIN = START + timedelta(minutes=7)
+SERVICES = ("s3", "sqs", "secretsmanager", "dynamodb")
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Cloud:
+    """One deployment for many histories: `begin` empties it. `callers`: adapters that called out."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
+        self._rows: list[Generation] = []
+        self._rows_seen = self._messages_seen = 0
+        self.callers: Callers = set()
+        # The product's own clients, but not the process's: those live as long as the tests do.
+        self.clients = {name: aws_client.__wrapped__(name, REGION) for name in SERVICES}
+        self.clients["s3"].create_bucket(Bucket=BUCKET)
+        self.queue_urls = [
+            self.clients["sqs"].create_queue(QueueName=name)["QueueUrl"]
+            for name in (START_QUEUE, FINISH_QUEUE)
+        ]
+        for secret_id, text in ((TOKEN_SECRET, TOKEN), (WEBHOOK_SECRET, "{}")):
+            self.clients["secretsmanager"].create_secret(Name=secret_id, SecretString=text)
+        self.loop = asyncio.new_event_loop()
+        self.real_time = _RealTime()
+        self.stand_in = StandIn(
+            StandInSettings(REPLICATE, TOKEN, SIGNING_SECRET),
+            clock=StandInClock(real_time=self.real_time),
+            transport=httpx.MockTransport(self._knock),
+        )
+        self.api = httpx.AsyncClient(transport=httpx.ASGITransport(create_app(self.stand_in)))
+        self.breaker = Breaker(self.real_time)
+        self.telemetry = FakeTelemetry()
+        self.around = self._surroundings()
+
+    def begin(self, breaker: Callable[[Cloud], Breaker]) -> None:
+        """Empty everything and start anew, at the same time, with the same ids to come."""
+        self.breaker = Breaker(self.real_time)
+        self.real_time.now_s = BEGIN.timestamp()
+        self.stand_in.reset()
+        self.api.headers["Authorization"] = f"Bearer {TOKEN}"
+        for table in get_backend("dynamodb")[DEFAULT_ACCOUNT_ID][REGION].tables.values():
+            table.items.clear()
+            if table.stream_shard is not None:
+                table.stream_shard.items.clear()  # moto copies it whole at each transaction
+        self._empty_bucket()
+        for url in self.queue_urls:
+            list(self._received(url))
+        self._rows_seen = self._messages_seen = 0
+        first = json.dumps({"url_token_key": "k1"})
+        self.clients["secretsmanager"].put_secret_value(SecretId=WEBHOOK_SECRET, SecretString=first)
+        self.telemetry = FakeTelemetry()
+        self.around = self._surroundings()
+        self.breaker = breaker(self)
+
+    # Installation
+
+    def now(self) -> datetime:
+        return self.real_time.now()
+
+    def new_process(self) -> Process:
+        return Process(self.around)
+
+    def pass_time(self, by: timedelta) -> None:
+        self.real_time.now_s += by.total_seconds()
+        self.run(self._settled())
+
+    def take_sent(self) -> tuple[list[Ref], list[FinishGeneration]]:
+        looked_at, self._messages_seen = self._messages_seen, len(self.breaker.seen)
+        if not self.breaker.saw("sqs.", since=looked_at):
+            return [], []
+        starts, finishes = (list(map(json.loads, self._received(url))) for url in self.queue_urls)
+        return [Ref(body["user_id"], body["id"]) for body in starts], [
+            FinishGeneration(
+                Ref(body["user_id"], body["id"]),
+                body["attempt"],
+                Prediction.model_validate(body["prediction"]),
+            )
+            for body in finishes
+        ]
+
+    def rows(self) -> Iterable[Generation]:
+        looked_at, self._rows_seen = self._rows_seen, len(self.breaker.seen)
+        if not looked_at or self.breaker.saw("dynamodb.", since=looked_at):
+            row = self.tables.generation
+            items = self.clients["dynamodb"].scan(TableName=NAMES.generations)["Items"]
+            own = (item for item in items if item["id"]["S"].startswith("gen_"))
+            self._rows = [generation_of(row.from_raw_data(item)) for item in own]
+        return self._rows
+
+    def provider_rests(self) -> bool:
+        return all(job.is_over for job in self.stand_in.lifecycle.newest_first())
+
+    def slow_down_provider(self) -> None:
+        self._order(slow_predictions={"count": "all", "queue_s": 4, "predict_s": 40})
+
+    def fail_next_prediction(self, error: str) -> None:
+        self._order(fail_predictions={"count": 1, "error": error})
+
+    def lose_webhooks(self) -> None:
+        self._order(lose_webhooks="all")
+
+    # The world outside
+
+    def run(self, work: Any) -> Any:
+        return self.loop.run_until_complete(work)
+
+    def close(self) -> None:
+        self.run(self.api.aclose())
+        self.run(self.stand_in.close())
+        self.run(self.loop.shutdown_default_executor())
+        self.loop.close()
+
+    async def _settled(self) -> None:
+        while True:
+            self.stand_in.scheduler.run_due()
+            if not self.stand_in.tasks.under_way:
+                return
+            await self.stand_in.tasks.settled()
+
+    def _knock(self, request: httpx.Request) -> httpx.Response:
+        """Let a webhook arrive at the door; API Gateway answers for a function that died."""
+        ports = self.new_process()
+        request.read()
+        heard = HearWebhook(
+            headers=dict(request.headers), query=request.url.query.decode(), body=request.content
+        )
+        try:
+            with self.breaker.process("hear", self.now() + HEAR_TIMEOUT):
+                verdict = hear_webhook(
+                    heard,
+                    ports=DoorPorts(
+                        proofs=WebhookProofs(ports.webhook_secrets),
+                        reports=WebhookReports(ports.client("sqs"), self.queue_urls[1]),
+                        reduced=reduced_prediction,
+                        clock=ports.clock,
+                        telemetry=ports.telemetry,
+                    ),
+                )
+        except (Killed, Transient):
+            return httpx.Response(502)
+        return httpx.Response(int(verdict))
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        sent = httpx.Request(request.method, request.url, headers=request.headers, content=request.read())
+        answer = self.run(self.api.send(sent))
+        body = httpx.ByteStream(answer.content)
+        return httpx.Response(answer.status_code, headers=answer.headers, stream=body)
+
+    def _order(self, **orders: object) -> None:
+        reply = self.run(self.api.post(f"{REPLICATE}/_control", json=orders))
+        assert reply.status_code == 200, reply.text
+
+    def _received(self, url: str) -> Iterator[str]:
+        sqs = self.clients["sqs"]
+        full = True
+        while full:
+            got = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+            for message in got:
+                yield message["Body"]
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            full = len(got) == 10
+
+    def objects(self) -> dict[str, bytes]:
+        s3 = self.clients["s3"]
+        found = s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])
+        return {o["Key"]: s3.get_object(Bucket=BUCKET, Key=o["Key"])["Body"].read() for o in found}
+
+    def _empty_bucket(self) -> None:
+        s3 = self.clients["s3"]
+        if found := s3.list_objects_v2(Bucket=BUCKET).get("Contents"):
+            keys = [{"Key": one["Key"]} for one in found]
+            s3.delete_objects(Bucket=BUCKET, Delete={"Objects": keys})
+
+    def _surroundings(self) -> Surroundings:
+        environ = {
+            "AWS_REGION": REGION,
+            "BUCKET": BUCKET,
+            "GENERATION_QUEUE_URL": self.queue_urls[0],
+            "GENERATION_WEBHOOK_QUEUE_URL": self.queue_urls[1],
+            "REPLICATE_TOKEN_SECRET_ID": TOKEN_SECRET,
+            "WEBHOOK_SECRET_ID": WEBHOOK_SECRET,
+            "REPLICATE_API_BASE_URL": f"{REPLICATE}/v1",
+            "REPLICATE_WEBHOOK_URL": API,
+            "REPLICATE_OUTPUT_ORIGINS": REPLICATE,
+        }
+        return Surroundings(
+            settings=Settings(environ),
+            tables=self.tables,
+            clients=self.clients,
+            clock=self.real_time,
+            entropy=FakeEntropy(),
+            telemetry=self.telemetry,
+            pictures=_PICTURES,
+            transport=ChokedTransport(lambda: self.breaker, self.callers, self._answer),
+        )
+
+
+@contextmanager
+def opened() -> Iterator[Cloud]:
+    """Deploy; nothing in it waits for real, and every picture is drawn once."""
+    with aws(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(deliveries, "render", cache(render))
+        deployed = Cloud(deploy_tables())
+        patch.setattr(moving, "hand_over", _named(moving.hand_over, deployed))
+        patch.setattr(reconcile_jobs, "hand_over", moving.hand_over)
+        with aws_choked(lambda: deployed.breaker, deployed.callers), ExitStack() as stack:
+            stack.callback(deployed.close)
+            yield deployed
+
+
+_PICTURES = RememberedPictures()
+
+
+def _named(function: Callable[P, R], on: Cloud) -> Callable[P, R]:
+    """Let calls within a hand-over be labelled as its own, whoever began it."""
+
+    def named(*args: P.args, **kwargs: P.kwargs) -> R:
+        with on.breaker.part("hand over"):
+            return function(*args, **kwargs)
+
+    return named
+
+
+class _RealTime:
+    """What both sides take for the world's time; it moves when it is told to."""
+
+    def __init__(self) -> None:
+        self.now_s = BEGIN.timestamp()
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.now_s, UTC)
+
+    def sleep_until(self, when: datetime) -> None:
+        self.now_s = max(self.now_s, when.timestamp())

@@ -1,0 +1,248 @@
+"""What goes on around the processes: clients that repeat, queues that deliver again, the schedule, time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
+
+from revela.domain.errors import NotFound, NotNow, Transient
+from revela.domain.generation import Generation, State
+from revela.ports import FinishGeneration, Ports, Ref
+from revela.usecases.accept_generation import AcceptGeneration, accept_generation
+from revela.usecases.cancel_generation import cancel_generation
+from revela.usecases.delete_generation import delete_generation
+from revela.usecases.finish_generation import finish_generation
+from revela.usecases.grant_credits import GrantCredits, grant_credits
+from revela.usecases.reconcile_jobs import reconcile_jobs
+from revela.usecases.start_generation import start_generation
+from tests.simulation.crash_points.breaker import Breaker, Killed
+from tests.simulation.crash_points.queues import Queue
+from tests.unit.usecases.money import ENDED
+
+# As template.yaml gives each function and queue.
+API_TIMEOUT = timedelta(seconds=29)
+START_TIMEOUT = timedelta(seconds=60)
+FINISH_TIMEOUT = timedelta(seconds=120)
+RECONCILE_TIMEOUT = timedelta(seconds=55)
+START_VISIBILITY, START_BATCH = timedelta(seconds=360), 10
+FINISH_VISIBILITY, FINISH_BATCH = timedelta(seconds=720), 5
+
+SCHEDULE = timedelta(minutes=1)
+TICK = timedelta(seconds=2)
+CLIENT_WAITS = timedelta(seconds=2)
+CLIENT_REPEATS = 10
+# Nothing that is lost may take longer than this to be found and repaired, one fault after the other.
+REST_MAX = timedelta(minutes=30)
+
+ANA = "ana"
+LIVE = frozenset(State) - ENDED
+
+Result = TypeVar("Result")
+
+
+class NoRest(AssertionError):
+    """Something does not come to rest."""
+
+
+class Installation(Protocol):
+    """Where a history happens: the ports of a new process, and the world outside."""
+
+    @property
+    def breaker(self) -> Breaker: ...
+
+    def now(self) -> datetime: ...
+
+    def new_process(self) -> Ports:
+        """Return ports that remember nothing of the processes before."""
+
+    def pass_time(self, by: timedelta) -> None:
+        """Let the provider go on, and its webhooks arrive."""
+
+    def take_sent(self) -> tuple[list[Ref], list[FinishGeneration]]:
+        """Return the messages to start and to finish that were sent since."""
+
+    def rows(self) -> Iterable[Generation]: ...
+
+    def provider_rests(self) -> bool: ...
+
+    def slow_down_provider(self) -> None: ...
+
+    def fail_next_prediction(self, error: str) -> None: ...
+
+    def lose_webhooks(self) -> None: ...
+
+
+class History:
+    """`accepted`: jobs by idempotency key. `rested_at`: when the last one came to its end."""
+
+    def __init__(self, on: Installation) -> None:
+        self.on = on
+        self.starts: Queue[Ref] = Queue(START_VISIBILITY, START_BATCH)
+        self.finishes: Queue[FinishGeneration] = Queue(FINISH_VISIBILITY, FINISH_BATCH)
+        self.accepted: dict[str, Ref] = {}
+        self.deleted: set[str] = set()
+        self.last_asked_at = self.rested_at = on.now()
+        self._schedule_at = on.now()
+
+    # What users and operators do
+
+    def accept(self, key: str, **requested: object) -> Ref:
+        """Ask for an image, again under the same key until there is an answer."""
+        fields = {"model": "flux-schnell", "prompt": "a lighthouse", "num_outputs": 1} | requested
+        command = AcceptGeneration(ANA, fields, idempotency_key=key)
+        generation = self._repeated(
+            "accept", lambda ports: accept_generation(command, ports=ports).generation, CLIENT_WAITS
+        )
+        self.accepted[key] = Ref(generation.user_id, generation.id)
+        return self.accepted[key]
+
+    def cancel(self, ref: Ref) -> None:
+        """Cancel; who is told that it is too late has not been told so of a job that was not begun."""
+
+        def ask(ports: Ports) -> bool:
+            try:
+                cancel_generation(ref, ports=ports)
+            except NotNow:
+                return False
+            return True
+
+        if not self._repeated("cancel", ask, CLIENT_WAITS):
+            assert self.row(ref).state not in (State.WAITING, State.QUEUED)
+
+    def delete(self, ref: Ref) -> None:
+        """Delete; who was not answered looks again after a while, when others may have gone on with it."""
+
+        def ask(ports: Ports) -> None:
+            with suppress(NotFound):  # others were faster, or the answer was lost
+                delete_generation(ref, ports=ports)
+
+        self._repeated("delete", ask, timedelta(minutes=6))
+        self.deleted.add(ref.id)
+
+    def upgrade(self, plan: str) -> None:
+        grant_credits(GrantCredits(ANA, f"order-{plan}", credits=50, plan=plan), ports=self.on.new_process())
+
+    # Time
+
+    def pass_time(self, by: timedelta) -> None:
+        until = self.on.now() + by
+        while self.on.now() < until:
+            self._tick()
+
+    def until(self, ref: Ref, state: State) -> None:
+        """Let time pass until the job is in that state, or has ended otherwise."""
+        begun = self.on.now()
+        while self.row(ref).state not in (state, *ENDED):
+            self._check_time(begun)
+            self._tick()
+
+    def come_to_rest(self) -> None:
+        """Let time pass until every job has ended, and deliver what is still on its way."""
+        begun = self.on.now()
+        while any(row.state in LIVE for row in self.rows()):
+            self._check_time(begun)
+            self._tick()
+        self.rested_at = self.on.now()
+        while not self.on.provider_rests():
+            self._check_time(begun)
+            self._tick()
+        while next_at := min((at for at in (self.starts.next_at, self.finishes.next_at) if at), default=None):
+            self.on.pass_time(max(next_at - self.on.now(), timedelta(0)))
+            self._deliver()
+
+    # What is there
+
+    def rows(self) -> list[Generation]:
+        return list(self.on.rows())
+
+    def row(self, ref: Ref) -> Generation:
+        return next(row for row in self.rows() if row.id == ref.id)
+
+    @property
+    def repaired_in(self) -> timedelta:
+        """Return how long after the last fault, or the last thing asked for, the last job ended."""
+        broken_at = self.on.breaker.last_broken_at or self.last_asked_at
+        return max(self.rested_at - max(broken_at, self.last_asked_at), timedelta(0))
+
+    # Below
+
+    def _tick(self) -> None:
+        self.on.pass_time(TICK)
+        self._deliver()
+        if self.on.now() >= self._schedule_at:
+            self._schedule_at = self.on.now() + SCHEDULE
+            with suppress(Killed, Transient):  # the next minute's run does the same work
+                self._process("reconcile", RECONCILE_TIMEOUT, _reconcile)
+            self._deliver()
+
+    def _deliver(self) -> None:
+        self._post()
+        while batch := self.starts.take(self.on.now()):
+            refs = [message.body for message in batch]
+            try:
+                again = self._process(
+                    "start",
+                    START_TIMEOUT,
+                    lambda ports, until, refs=refs: start_generation(refs, ports=ports, until=until),
+                )
+            except (Killed, Transient):
+                again = refs
+            for message in batch:
+                if message.body not in again:
+                    self.starts.delete(message)
+            self._post()
+        while told := self.finishes.take(self.on.now()):
+            failed: list[FinishGeneration] = []
+
+            def work(
+                ports: Ports,
+                until: datetime,
+                told: list[FinishGeneration] = [message.body for message in told],  # noqa: B006
+                failed: list[FinishGeneration] = failed,
+            ) -> None:
+                for command in told:
+                    try:
+                        finish_generation(command, ports=ports, until=until)
+                    except Transient:
+                        failed.append(command)
+
+            try:
+                self._process("finish", FINISH_TIMEOUT, work)
+            except Killed:
+                failed = [message.body for message in told]
+            for received in told:
+                if received.body not in failed:
+                    self.finishes.delete(received)
+            self._post()
+
+    def _post(self) -> None:
+        """Put what was sent into its queue."""
+        starts, finishes = self.on.take_sent()
+        for ref in starts:
+            self.starts.put(ref, self.on.now())
+        for told in finishes:
+            self.finishes.put(told, self.on.now())
+
+    def _repeated(self, flow: str, ask: Callable[[Ports], Result], wait: timedelta) -> Result:
+        self.last_asked_at = self.on.now()
+        for _ in range(CLIENT_REPEATS):
+            try:
+                return self._process(flow, API_TIMEOUT, lambda ports, _: ask(ports))
+            except (Killed, Transient):
+                self.pass_time(wait)
+        raise NoRest(f"{flow} was never answered")
+
+    def _process(self, flow: str, timeout: timedelta, work: Callable[[Ports, datetime], Result]) -> Result:
+        ends_at = self.on.now() + timeout
+        with self.on.breaker.process(flow, ends_at):
+            return work(self.on.new_process(), ends_at)
+
+    def _check_time(self, begun: datetime) -> None:
+        if self.on.now() - begun > REST_MAX:
+            raise NoRest(f"{[(row.id, row.state.value) for row in self.rows()]}")
+
+
+def _reconcile(ports: Ports, until: datetime) -> int:
+    return reconcile_jobs(ports=ports, until=until)

@@ -1,0 +1,108 @@
+"""The flows that are played: what a user does, and what goes wrong before any fault is added."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from revela.domain.generation import State
+from tests.simulation.crash_points.breaker import Fault
+from tests.simulation.crash_points.history import History
+
+Outcome = frozenset[State]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """`scripted`: faults by the label of the call; `ends`: how its jobs may end, in the order of asking."""
+
+    name: str
+    play: Callable[[History], None]
+    ends: tuple[Outcome, ...]
+    scripted: Mapping[str, Fault] = field(default_factory=dict)
+
+
+DONE: Outcome = frozenset({State.SUCCEEDED})
+# Who cancels may come too late for it.
+CANCELED: Outcome = frozenset({State.CANCELED, State.SUCCEEDED})
+
+
+def _life(history: History) -> None:
+    """Two jobs of a user who may run one: the second waits, and is handed the place of the first."""
+    history.accept("first")
+    history.accept("second")
+    history.come_to_rest()
+
+
+def _silence(history: History) -> None:
+    """The start message is lost, then the create's answer, and every webhook: reconcile carries it."""
+    history.on.lose_webhooks()
+    history.accept("first")
+    history.come_to_rest()
+
+
+def _upgrade(history: History) -> None:
+    """A place comes free without anybody's job ending: reconcile hands it over."""
+    history.on.slow_down_provider()
+    history.accept("first")
+    history.accept("second")
+    history.upgrade("essential")
+    history.come_to_rest()
+
+
+def _cancel(history: History) -> None:
+    """Cancels of a job that waits, of one that runs, and of one that is queued."""
+    history.on.slow_down_provider()
+    running = history.accept("running")
+    waiting = history.accept("waiting")
+    history.cancel(waiting)
+    history.until(running, State.PROCESSING)
+    history.pass_time(timedelta(seconds=6))
+    history.cancel(running)
+    history.come_to_rest()
+    queued = history.accept("queued")
+    history.cancel(queued)
+    history.come_to_rest()
+
+
+def _delete(history: History) -> None:
+    """Two finished jobs are deleted; deleting the first dies half-way, and reconcile resumes it."""
+    for key in ("first", "second"):
+        ref = history.accept(key)
+        history.come_to_rest()
+        history.delete(ref)
+    history.come_to_rest()
+
+
+def _trouble(history: History) -> None:
+    """The create is refused, then the prediction fails, then publishing is delayed."""
+    history.on.fail_next_prediction("E8367")
+    history.accept("first")
+    history.come_to_rest()
+
+
+SCENARIOS = (
+    Scenario("life", _life, (DONE, DONE)),
+    Scenario(
+        "silence",
+        _silence,
+        (DONE,),
+        {
+            "accept · sqs.SendMessageBatch · GenerationQueue": Fault.THROTTLED,
+            "start · POST /v1/predictions": Fault.UNANSWERED,
+        },
+    ),
+    Scenario("upgrade", _upgrade, (DONE, DONE)),
+    Scenario("cancel", _cancel, (CANCELED, CANCELED, CANCELED)),
+    Scenario("delete", _delete, (DONE, DONE), {"delete · s3.ListObjectsV2 · users": Fault.KILLED_AFTER}),
+    Scenario(
+        "trouble",
+        _trouble,
+        (DONE,),
+        {
+            "start · POST /v1/predictions": Fault.THROTTLED,
+            "finish · s3.CopyObject · users": Fault.THROTTLED,
+        },
+    ),
+)
