@@ -37,7 +37,7 @@ def check(
     catalog: Catalog | None = None,
 ) -> int:
     """Do all steps; return the exit status. `timeout_s` is how long the prediction may take."""
-    catalog = catalog or _catalog()
+    catalog = catalog or shipped_catalog()
     client = ReplicateClient(
         base_url=configured.api_url,
         token=lambda: configured.token,
@@ -58,14 +58,16 @@ def check(
             return report.end()
         model = cheapest(catalog)
         trial = Trial(client, configured, model, timeout_s)
-        report.say(f"One real prediction: {model.id}, 1 image, {trial.price}")
-        report.step("credit", trial.create, needs=["token", f"model {model.id}"])
+        needs = ["token", f"model {model.id}"]
+        if report.passed(*needs):
+            report.say(f"One real prediction: {model.id}, 1 image, {trial.price}")
+        report.step("credit", trial.create, needs=needs)
         report.step("prediction", trial.watch, needs=["credit"])
         report.step("output", trial.download, needs=["prediction"])
     return report.end()
 
 
-def _catalog() -> Catalog:
+def shipped_catalog() -> Catalog:
     return Catalog.model_validate_json(files("revela").joinpath("data/catalog.json").read_text("utf-8"))
 
 

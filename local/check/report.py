@@ -53,7 +53,7 @@ class Report:
 
     def step(self, name: str, act: Callable[[], str], *, needs: Collection[str] = ()) -> bool:
         """Do a step and return whether it passed; what it needs must have passed, or it is skipped."""
-        missing = [need for need in needs if not self._passed(need)]
+        missing = [need for need in needs if not self.passed(need)]
         if missing:
             step = Step(name, "skipped", f"needs {', '.join(missing)}")
         else:
@@ -66,6 +66,9 @@ class Report:
         self.steps.append(Step(step.name, step.outcome, self._shown(step.seen), step.cause))
         self._print(self.steps[-1])
         return step.outcome == "passed"
+
+    def passed(self, *names: str) -> bool:
+        return {step.name for step in self.steps if step.outcome == "passed"}.issuperset(names)
 
     def say(self, text: str) -> None:
         if not self._as_json:
@@ -91,9 +94,6 @@ class Report:
         else:
             self.say("\nNothing failed.")
         return 1 if failed else 0
-
-    def _passed(self, name: str) -> bool:
-        return any(step.name == name and step.outcome == "passed" for step in self.steps)
 
     def _shown(self, text: str) -> str:
         for secret in self._secrets:

@@ -179,13 +179,21 @@ def test_a_key_of_the_wrong_form_is_named(key: str, nobody: User) -> None:
         ("GET", "/v1", 404),
         ("GET", "/v1/nothing", 404),
         ("PUT", "/v1/account", 404),
-        ("DELETE", PATH, 404),
+        ("DELETE", PATH, 405),
+        ("PATCH", "/v1/account", 405),
         ("GET", "/v1/generations/", 404),
         ("TRACE", "/v1/health", 404),
     ],
 )
 def test_what_is_not_there_is_not_found(method: str, path: str, status: int, nobody: User) -> None:
     assert nobody.http.request(method, path).status_code == status
+
+
+def test_an_unknown_address_is_told_as_every_other_error(nobody: User) -> None:
+    answer = nobody.http.get("/v1/nothing")
+
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["code"] == "not_found"
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "image/png"])
