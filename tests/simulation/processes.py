@@ -1,19 +1,24 @@
 from __future__ import annotations
 
+import copy
 import random
+import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Generic, TypeVar
 
-from revela.domain.errors import Transient
-from tests.fakes import FakePorts
+from revela.domain.errors import ProviderThrottled, ProviderTransient, ProviderUnavailable, Transient
+from tests.fakes import FakeClock, FakePorts
+from tests.simulation.skew import SkewedClock
 
 Result = TypeVar("Result")
 
-DEPTH_MAX = 3
-# What AWS may refuse or leave unanswered; the provider's faults are its own.
-STORES = ("FakeGenerations.", "FakeAccounts.", "FakeChanges.", "FakeObjects.", "FakeCommands.", "FakePace.")
+# The provider's requests, beside AWS's calls; the rest of what the fakes show is our own arithmetic.
+PROVIDER = ("SimulatedReplicate.", "FakeOutputs.")
+PICTURES = "FakePictures."
+CREATE = "SimulatedReplicate.create_prediction"
 
 
 class Killed(BaseException):
@@ -22,52 +27,223 @@ class Killed(BaseException):
 
 @dataclass
 class Chances:
-    """How likely each trouble is, at every single call to the outside."""
+    """How likely each trouble is, at every single call to the outside.
 
+    `overtaken`: others go first. `stalled`: the call takes as long as `stall_max`. `aws` and `provider`:
+    the call is refused, or takes effect and is not answered. `twins`: a process is started twice.
+    """
+
+    overtaken: float = 0.0
+    stalled: float = 0.0
     killed: float = 0.0
-    interrupted: float = 0.0
-    refused: float = 0.0
-    unanswered: float = 0.0
+    aws: float = 0.0
+    provider: float = 0.0
+    twins: float = 0.0
+    skew_max: timedelta = timedelta(0)
+    stall_max: timedelta = timedelta(seconds=90)
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[Result]):
+    """What became of a process: its result, or the error that it ended with."""
+
+    result: Result | None
+    error: BaseException | None
+
+
+class ProcessClock(SkewedClock):
+    """The clock as one process reads it; sleeping lets others go on."""
+
+    def __init__(self, true: FakeClock, skew: timedelta, sleep: Callable[[datetime], None]) -> None:
+        super().__init__(true, skew)
+        self._sleep = sleep
+
+    def sleep_until(self, when: datetime) -> None:
+        if when > self.now():
+            self._sleep(when - self.skew)
+
+
+class _Process:
+    """A thread that runs only while it has been given its turn."""
+
+    def __init__(self, name: str, ends_at: datetime, run: Callable[[], None]) -> None:
+        self.name = name
+        self.ends_at = ends_at
+        self.wakes_at: datetime | None = None
+        self.over = False
+        self._go, self._stop = threading.Semaphore(0), threading.Semaphore(0)
+        self._run = run
+        threading.Thread(target=self._body, name=name, daemon=True).start()
+
+    def take_turn(self) -> None:
+        """Run until it pauses or is over."""
+        self._go.release()
+        self._stop.acquire()
+
+    def pause(self) -> None:
+        self._stop.release()
+        self._go.acquire()
+
+    def _body(self) -> None:
+        self._go.acquire()
+        try:
+            self._run()
+        finally:
+            self.over = True
+            self._stop.release()
 
 
 class Processes:
-    """Runs work as Lambda does: each call to the outside may be its last, fail, or let others go first.
+    """Runs work as Lambda does, any number at once: exactly one goes on at a time, from call to call.
 
-    `others` does something else in the system; it runs between two calls of the interrupted process, so
-    that what that process has read grows old.
+    Which one, and what befalls it there, chance decides; so one seed is one interleaving.
     """
 
-    def __init__(self, ports: FakePorts, chance: random.Random, others: Callable[[], None]) -> None:
+    def __init__(self, ports: FakePorts, chance: random.Random) -> None:
         self.chances = Chances()
+        self.counts: Counter[str] = Counter()
         self._ports = ports
         self._chance = chance
-        self._others = others
-        self._ends: list[datetime] = []
+        self._live: list[_Process] = []
+        self._current: _Process | None = None
+        self._doomed = False
+        self._bug: BaseException | None = None
         ports.calls.before = self._before
         ports.calls.after = self._after
 
-    def run(self, work: Callable[[datetime], Result], *, timeout: timedelta) -> Result:
-        """Call `work` with when it will be stopped. Raises Killed beside what `work` raises."""
-        self._ends.append(self._ports.clock.now() + timeout)
-        try:
-            return work(self._ends[-1])
-        finally:
-            self._ends.pop()
+    def __len__(self) -> int:
+        return len(self._live)
+
+    def spawn(
+        self,
+        name: str,
+        work: Callable[[FakePorts, datetime], Result],
+        *,
+        timeout: timedelta,
+        then: Callable[[Outcome[Result]], None] = lambda _: None,
+        twin: bool = True,
+    ) -> None:
+        """Begin `work`; it is given its ports, and when it will be stopped by its own clock.
+
+        `then` hears of its end, unless it is a twin: what SQS or a schedule delivered once too often.
+        """
+        ports = copy.copy(self._ports)
+        skew = self.chances.skew_max * self._chance.uniform(-1, 1)
+        ports.clock = ProcessClock(self._ports.clock, skew, self._sleep)
+        ends_at = self._ports.clock.now() + timeout
+
+        def run() -> None:
+            outcome: Outcome[Result]
+            try:
+                outcome = Outcome(work(ports, ends_at + skew), None)
+            except (Killed, Exception) as error:  # noqa: BLE001 - a process's edge
+                outcome = Outcome(None, error)
+            if not self._doomed:
+                try:
+                    then(outcome)
+                except Exception as error:  # noqa: BLE001 - a thread's edge: raised again by who gave it its turn
+                    self._bug = error
+
+        self._live.append(_Process(name, ends_at, run))
+        if twin and self._chance.random() < self.chances.twins:
+            self.counts["twins"] += 1
+            self.spawn(name, work, timeout=timeout, twin=False)
+
+    def go_on(self) -> bool:
+        """Let one process go on to its next pause; False when all sleep, or there is none."""
+        now = self._ports.clock.now()
+        awake = [p for p in self._live if p.wakes_at is None or min(p.wakes_at, p.ends_at) <= now]
+        if not awake:
+            return False
+        self._turn(self._chance.choice(awake))
+        return True
+
+    def next_wake(self) -> datetime | None:
+        """Return when the first sleeper goes on."""
+        return min((min(p.wakes_at, p.ends_at) for p in self._live if p.wakes_at is not None), default=None)
+
+    def close(self) -> None:
+        """End all that still runs."""
+        self._doomed = True
+        while self._live:
+            self._turn(self._live[0])
+
+    def _turn(self, process: _Process) -> None:
+        process.wakes_at = None
+        self._current = process
+        process.take_turn()
+        self._current = None
+        if process.over:
+            self._live.remove(process)
+        if self._bug is not None:
+            bug, self._bug = self._bug, None
+            raise bug
+
+    def _sleep(self, until: datetime) -> None:
+        process = self._current
+        assert process is not None, "only processes sleep"
+        process.wakes_at = until
+        process.pause()
+        self._may_live(process)
+
+    def _may_live(self, process: _Process) -> None:
+        if self._doomed:
+            raise Killed
+        if self._ports.clock.now() > process.ends_at:
+            self.counts["timed out"] += 1
+            raise Killed
+
+    def _dice(self, probability: float) -> bool:
+        return probability > 0 and self._chance.random() < probability
 
     def _before(self, call: str) -> None:
-        if not self._ends:
-            return  # the simulation itself looks
-        if len(self._ends) < DEPTH_MAX and self._chance.random() < self.chances.interrupted:
-            self._others()
-        if self._ports.clock.now() > self._ends[-1] or self._chance.random() < self.chances.killed:
+        process = self._current
+        if process is None or call.startswith(PICTURES):
+            return
+        if self._dice(self.chances.stalled):
+            stall = self.chances.stall_max * self._chance.random()
+            process.wakes_at = self._ports.clock.now() + stall
+            process.pause()
+        elif self._dice(self.chances.overtaken):
+            process.pause()
+        self._may_live(process)
+        if self._dice(self.chances.killed):
+            self.counts["killed"] += 1
             raise Killed
-        if call.startswith(STORES) and self._chance.random() < self.chances.refused:
+        if call.startswith(PROVIDER):
+            if self._dice(self.chances.provider):
+                self.counts["provider refused"] += 1
+                raise self._provider_refusal(call)
+        elif self._dice(self.chances.aws):
+            self.counts["aws refused"] += 1
             raise Transient(f"{call} was refused")
 
     def _after(self, call: str) -> None:
-        if not self._ends:
+        process = self._current
+        if process is None or call.startswith(PICTURES):
             return
-        if self._chance.random() < self.chances.killed:
+        if self._dice(self.chances.overtaken):
+            process.pause()
+        self._may_live(process)
+        if self._dice(self.chances.killed):
+            self.counts["killed"] += 1
             raise Killed
-        if call.startswith(STORES) and self._chance.random() < self.chances.unanswered:
+        if call.startswith(PROVIDER):
+            if self._dice(self.chances.provider):
+                self.counts["provider unanswered"] += 1
+                raise ProviderTransient("connection reset after the request was sent")
+        elif self._dice(self.chances.aws):
+            self.counts["aws unanswered"] += 1
             raise Transient(f"{call} was not answered")
+
+    def _provider_refusal(self, call: str) -> Exception:
+        if call != CREATE:
+            return self._chance.choice((ProviderTransient("502"), ProviderThrottled("slow down", 1)))
+        return self._chance.choice(
+            (
+                ProviderTransient("connection reset"),
+                ProviderUnavailable("503"),
+                ProviderThrottled("slow down", 5),
+                ProviderThrottled("slow down"),
+            )
+        )

@@ -1,7 +1,13 @@
 from __future__ import annotations
 
+import hashlib
 import random
-from datetime import timedelta
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum, auto
+from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from revela.domain.errors import (
@@ -15,145 +21,287 @@ from revela.domain.errors import (
     ProviderUnavailable,
 )
 from revela.domain.prediction import Prediction, PredictionStatus
-from revela.ports import FinishGeneration, Ref
-from tests.fakes import FakePorts
-from tests.simulation.queue import Queue
+from revela.ports import CreatePrediction
+from tests.fakes import Calls, FakeClock, FakeOutputs, FakeProvider
+from tests.fakes.calls import port_call
+from tests.simulation.skew import SkewedClock
 
+# Replicate's documentation: what was made is deleted an hour after the end.
 RETENTION = timedelta(hours=1)
-FAILURES = (None, "E8367", "E1001", "E6716", "E8765", "NSFW content detected.", "boom", "(E004)")
+# Little credit: so many creates a minute, one at once.
+LOW_CREDIT_GAP = timedelta(seconds=10)
+FAILURES = (None, "", "E8367", "E1001", "E6716", "E8765", "NSFW content detected.", "boom", "(E004)", "E9243")
+# A create that nobody answers may still take effect within so long.
+LATE_CREATE_MAX_S = 600.0
+# How long a change may take to show in the listing; far less than a worker's lease.
+LISTING_LATE_MAX = timedelta(seconds=60)
 
 
-class ProviderActor:
-    """What goes on at the provider, and which of its webhooks arrive."""
+class Weather(Enum):
+    """What ails the whole provider for a while."""
 
-    def __init__(self, ports: FakePorts, chance: random.Random, webhooks: Queue[FinishGeneration]) -> None:
-        self.webhook_lost = 0.3
-        self._ports = ports
-        self._fake = ports.provider
+    FAIR = auto()
+    SLOW = auto()  # 429: six creates a minute
+    POOR = auto()  # 402
+    LOCKED = auto()  # 401 and 403
+    FAILING = auto()  # 5xx, for creates and reads
+    MODEL_AWAY = auto()  # 404 for one model
+    PICKY = auto()  # 422
+
+
+class End(Enum):
+    WELL = auto()
+    FEWER = auto()
+    NOTHING = auto()
+    SPOILT = auto()
+    FAILED = auto()
+    STUCK = auto()
+    NEVER_STARTED = auto()
+
+
+class Fate(NamedTuple):
+    """What will become of a prediction, decided when it is created."""
+
+    starts_at: datetime
+    ends_at: datetime
+    end: End
+    obeys_cancel: bool
+
+
+@dataclass(frozen=True)
+class _Ailing:
+    data: bytes
+    until: datetime
+
+
+class SimulatedReplicate(FakeProvider):
+    """A Replicate whose predictions go on by its clock, each to its fate, under a changing weather.
+
+    `trouble` is how likely a fate is a bad one. `made` keeps the SHA-256 of every good image by URL,
+    `rendered` the URLs of each prediction, for longer than the provider does. `repeated` names jobs for
+    which a second prediction was created while the first was running or had good images.
+    """
+
+    def __init__(
+        self,
+        calls: Calls,
+        chance: random.Random,
+        *,
+        clock: FakeClock,
+        skew: timedelta,
+        outputs: FakeOutputs,
+    ) -> None:
+        super().__init__(calls, clock=SkewedClock(clock, skew), outputs=outputs)
+        self.skew = skew
+        self.trouble = 0.0
+        self.weather = Weather.FAIR
+        self.weather_until = clock.now()
+        self.listing_late = timedelta(0)
+        self.made: dict[str, str] = {}
+        self.rendered: dict[str, list[str]] = {}
+        self.repeated: list[str] = []
+        self.spells: Counter[str] = Counter()
+        self._time = clock
         self._chance = chance
-        self._webhooks = webhooks
-        self._announced: dict[str, PredictionStatus] = {}
-        self._ailing: dict[str, bytes] = {}
+        self._fates: dict[str, Fate] = {}
+        self._late: list[tuple[datetime, CreatePrediction]] = []
+        self._jobs: dict[str, list[str]] = {}
+        self._ailing: dict[str, _Ailing] = {}
+        self._last_create = clock.now() - RETENTION
+        self._before: dict[str, tuple[datetime, Prediction]] = {}
 
-    @property
-    def live(self) -> list[Prediction]:
-        return [p for p in self._fake.predictions.values() if not p.status.terminal]
-
-    def move_one(self) -> None:
-        """Let one prediction go on, well or badly."""
-        if not self.live:
-            return
-        prediction = self._chance.choice(self.live)
-        if prediction.status is PredictionStatus.STARTING and self._chance.random() < 0.6:
-            self._fake.start(prediction.id)
-            return
-        end = self._chance.choices(("succeed", "fail", "abort", "cancel"), (75, 15, 5, 5))[0]
-        match end:
-            case "succeed":
-                self._succeed(prediction)
-            case "fail":
-                self._fake.fail(prediction.id, self._chance.choice(FAILURES))
-            case "abort":
-                self._fake.abort(prediction.id)
-            case "cancel":
-                self._fake.end_canceled(prediction.id)
-
-    def finish_all(self) -> None:
-        for prediction in self.live:
-            self._fake.succeed(prediction.id)
-
-    def prepare_trouble(self) -> None:
-        """Announce a fault of a create, a read, or obedience."""
-        match self._chance.randrange(7):
-            case 0:
-                self._fake.lose_answer()
-            case 1:
-                self._fake.delay_create()
-            case 2:
-                self._fake.refuse(ProviderTransient("connection reset"))
-            case 3:
-                self._fake.refuse(self._refusal())
-            case 4:
-                self._fake.arrive()
-            case 5:
-                error = self._chance.choice((ProviderTransient("502"), ProviderThrottled("slow down", 1)))
-                self._fake.failures.append(error)
-            case _:
-                self._fake.obeys_cancel = not self._fake.obeys_cancel
-
-    def heal(self) -> None:
-        """End what ails the delivery of outputs."""
-        self._ports.outputs.files.update(self._ailing)
-        self._ailing.clear()
-
-    def forgive(self) -> None:
-        """End every trouble that was announced or goes on."""
-        self.webhook_lost = 0.0
-        self._fake.failures.clear()
-        self._fake.forget_scripts()
-        self._fake.arrive()
-        self._fake.obeys_cancel = True
-        self.heal()
+    # What happens by itself
 
     def let_time_pass(self) -> None:
-        """Do what the provider does by its clock: Cancel-After, and deleting outputs after an hour."""
-        now = self._ports.clock.now()
-        for prediction in list(self._fake.predictions.values()):
-            assert prediction.created_at is not None
-            limit = timedelta(seconds=self._fake.requests[prediction.id].cancel_after_s)
-            if not prediction.status.terminal and now - prediction.created_at > limit:
-                if prediction.status is PredictionStatus.STARTING:
-                    self._fake.abort(prediction.id)
-                elif self._fake.obeys_cancel:
-                    self._fake.end_canceled(prediction.id)
-            elif (
-                prediction.completed_at
-                and now - prediction.completed_at > RETENTION
-                and not prediction.data_removed
-            ):
-                self._fake.forget_output(prediction.id)
+        """Do all that is due by now, but for the deletions of `forget_one`."""
+        now = self._time.now()
+        if self.weather_until <= now:
+            self.weather = Weather.FAIR
+        for late in [late for late in self._late if late[0] <= now]:
+            self._late.remove(late)
+            self._created(late[1])
+        for url in [url for url, ailing in self._ailing.items() if ailing.until <= now]:
+            self.outputs.files[url] = self._ailing.pop(url).data
+        for prediction in [p for p in self.predictions.values() if not p.status.terminal]:
+            self._go_on(prediction, now)
 
-    def announce(self) -> None:
-        """Send a webhook for everything that changed since, unless it is lost on its way."""
-        for prediction in self._fake.predictions.values():
-            before = self._announced.get(prediction.id, PredictionStatus.STARTING)
-            self._announced[prediction.id] = prediction.status
-            url = self._fake.requests[prediction.id].webhook_url
-            if prediction.status is before or url is None or self._chance.random() < self.webhook_lost:
-                continue
-            query = parse_qs(urlsplit(url).query)
-            ref = Ref(query["user"][0], query["id"][0])
-            self._webhooks.put(FinishGeneration(ref, int(query["attempt"][0]), prediction))
+    def overdue_for_deletion(self) -> list[Prediction]:
+        now = self._time.now()
+        return [
+            p
+            for p in self.predictions.values()
+            if p.completed_at is not None and not p.data_removed and now - p.completed_at > RETENTION
+        ]
 
-    def _succeed(self, prediction: Prediction) -> None:
-        done = self._fake.succeed(prediction.id)
-        files = self._ports.outputs.files
-        match self._chance.randrange(10):
+    def change_weather(self) -> None:
+        self.weather = self._chance.choice(list(Weather)[1:])
+        longest_s = self._chance.choices((30, 120, 600, 1800), (40, 30, 20, 10))[0]
+        self.weather_until = self._time.now() + timedelta(seconds=self._chance.uniform(1, longest_s))
+        self.spells[self.weather.name.lower()] += 1
+        self.listing_late = LISTING_LATE_MAX * self._chance.choice((0.0, 0.1, 1.0))
+
+    def clear_up(self) -> None:
+        """End every trouble, announced or going on; what runs ends soon, and well."""
+        now = self._time.now()
+        self.trouble, self.weather, self.listing_late = 0.0, Weather.FAIR, timedelta(0)
+        self._late.clear()
+        for url, ailing in self._ailing.items():
+            self.outputs.files[url] = ailing.data
+        self._ailing.clear()
+        for prediction in self.predictions.values():
+            if not prediction.status.terminal:
+                self._fates[prediction.id] = Fate(now, now + timedelta(seconds=10), End.WELL, True)
+
+    # The port
+
+    @port_call
+    def create_prediction(self, request: CreatePrediction) -> Prediction:
+        now = self._time.now()
+        left_s = max(1, round((self.weather_until - now).total_seconds()))
+        match self.weather:
+            case Weather.SLOW if now - self._last_create < LOW_CREDIT_GAP:
+                said = self._chance.choice((None, min(left_s, 9)))
+                raise ProviderThrottled("Your rate limit resets in ~9s", said)
+            case Weather.POOR:
+                raise OutOfCredit("Insufficient credit")
+            case Weather.LOCKED:
+                raise ProviderUnauthorized("Unauthenticated")
+            case Weather.MODEL_AWAY if "schnell" in request.version:
+                raise ProviderNotFound("The requested resource could not be found.")
+            case Weather.PICKY if self._chance.random() < 0.5:
+                raise ProviderRejected("Input validation failed", ("input.prompt",))
+            case Weather.FAILING:
+                self._fail_create(request)
+        self._last_create = now
+        return self._created_at_once(request)
+
+    @port_call
+    def cancel_prediction(self, prediction_id: str) -> Prediction:
+        self._may_fail()
+        prediction = self._known(prediction_id)
+        self.canceled.append(prediction_id)
+        if self._fates[prediction_id].obeys_cancel and not prediction.status.terminal:
+            return self.end_canceled(prediction_id)
+        return prediction
+
+    def list_predictions(self, *, created_after: datetime) -> Iterator[Sequence[Prediction]]:
+        newest_first = [seen for p in reversed(self.predictions.values()) if (seen := self._as_listed(p))]
+        for start in range(0, max(1, len(newest_first)), self.page_size):
+            page = self._page(newest_first, start)
+            fresh = [p for p in page if p.created_at is not None and p.created_at >= created_after]
+            if fresh:
+                yield fresh
+            if len(fresh) < len(page):
+                return
+
+    # Below
+
+    def _fail_create(self, request: CreatePrediction) -> None:
+        """Raise what a failing provider answers; 5xx on a create says nothing of whether it took effect."""
+        match self._chance.randrange(4):
             case 0:
-                self._change_output(done, done.output[:1])
+                self._created_at_once(request)
             case 1:
-                self._change_output(done, ())
+                late = timedelta(seconds=self._chance.uniform(0, LATE_CREATE_MAX_S))
+                self._late.append((self._time.now() + late, request))
             case 2:
-                files[done.output[-1]] = self._chance.choice((b"junk", OutputUnusable("too_large")))
-            case 3:
-                url = done.output[0]
-                made = files[url]
-                assert isinstance(made, bytes)
-                self._ailing[url] = made
+                raise ProviderUnavailable("503")
+        raise ProviderTransient("502")
+
+    def _created_at_once(self, request: CreatePrediction) -> Prediction:
+        prediction = self._created(request)
+        if request.webhook_url is None:
+            return prediction
+        (job,) = parse_qs(urlsplit(request.webhook_url).query)["id"]
+        others = self._jobs.setdefault(job, [])
+        # One that took effect late could not be known when its job was given up.
+        if any(self._is_good(self.predictions[id_]) for id_ in others):
+            self.repeated.append(job)
+        others.append(prediction.id)
+        return prediction
+
+    def _is_good(self, prediction: Prediction) -> bool:
+        return not prediction.status.terminal or any(url in self.made for url in prediction.output)
+
+    def _created(self, request: CreatePrediction) -> Prediction:
+        prediction = super()._created(request)
+        self._fates[prediction.id] = self._fate()
+        return prediction
+
+    def _fate(self) -> Fate:
+        now, chance = self._time.now(), self._chance
+        end = End.WELL
+        if chance.random() < self.trouble:
+            end = chance.choice(list(End)[1:])
+        # Some are over before their create is answered.
+        queued_s, run_s = (
+            (0.0, 0.0) if chance.random() < 0.2 else (chance.expovariate(0.2), chance.uniform(1, 40))
+        )
+        if end is End.STUCK:
+            run_s = RETENTION.total_seconds()
+        if end is End.NEVER_STARTED:
+            queued_s = RETENTION.total_seconds()
+        starts_at = now + timedelta(seconds=queued_s)
+        obeys_cancel = chance.random() >= self.trouble
+        return Fate(starts_at, starts_at + timedelta(seconds=run_s), end, obeys_cancel)
+
+    def _go_on(self, prediction: Prediction, now: datetime) -> None:
+        fate = self._fates[prediction.id]
+        assert prediction.created_at is not None
+        waits = prediction.status is PredictionStatus.STARTING
+        limit = timedelta(seconds=self.requests[prediction.id].cancel_after_s)
+        if min(fate.starts_at if waits else fate.ends_at, now) > prediction.created_at + limit:
+            # `Cancel-After`: `aborted` before it has started, `canceled` while it runs.
+            self.abort(prediction.id) if waits else self.end_canceled(prediction.id)
+        elif waits and fate.starts_at <= now:
+            self.start(prediction.id)
+            if fate.ends_at <= fate.starts_at:
+                self._end_as(prediction.id, fate.end)
+        elif not waits and fate.ends_at <= now:
+            self._end_as(prediction.id, fate.end)
+
+    def _end_as(self, prediction_id: str, end: End) -> None:
+        if end is End.FAILED:
+            self.fail(prediction_id, self._chance.choice(FAILURES))
+            return
+        urls = self._render(prediction_id)
+        if end is End.FEWER:
+            urls = urls[:1]
+        if end is End.NOTHING:
+            urls = []
+        self.rendered[prediction_id] = list(urls)
+        self.succeed(prediction_id, urls)
+        files = self.outputs.files
+        if end is End.SPOILT:
+            files[urls.pop()] = self._chance.choice((b"junk", OutputUnusable("too_large")))
+        for url in urls:
+            data = files[url]
+            assert isinstance(data, bytes)
+            self.made[url] = hashlib.sha256(data).hexdigest()
+            if self._chance.random() < self.trouble:
+                away = timedelta(seconds=self._chance.uniform(1, 900))
+                self._ailing[url] = _Ailing(data, self._time.now() + away)
                 files[url] = ProviderTransient("the delivery is away")
 
-    def _change_output(self, prediction: Prediction, output: tuple[str, ...]) -> None:
-        self._fake.predictions[prediction.id] = prediction.model_copy(update={"output": output})
+    def forget_output(self, prediction_id: str) -> Prediction:
+        for url in self.predictions[prediction_id].output:
+            self._ailing.pop(url, None)
+        return super().forget_output(prediction_id)
 
-    def _refusal(self) -> Exception:
-        return self._chance.choice(
-            (
-                ProviderThrottled("slow down", 5),
-                ProviderThrottled("slow down"),
-                ProviderUnavailable("503"),
-                OutOfCredit("top up"),
-                ProviderUnauthorized("whose token?"),
-                ProviderRejected("no", ("input.prompt",)),
-                ProviderNotFound("no such model"),
-            )
-        )
+    def _change(self, prediction_id: str, **values: object) -> Prediction:
+        self._before[prediction_id] = (self._time.now(), self.predictions[prediction_id])
+        return super()._change(prediction_id, **values)
+
+    def _as_listed(self, prediction: Prediction) -> Prediction | None:
+        """Return the prediction as the listing shows it, which may be late; None if it does not yet."""
+        seen_at = self._time.now() - self.listing_late
+        if prediction.created_at is not None and prediction.created_at > seen_at:
+            return None
+        changed_at, before = self._before.get(prediction.id, (seen_at, prediction))
+        return before if changed_at > seen_at else prediction
+
+    def _may_fail(self) -> None:
+        if self.weather is Weather.LOCKED:
+            raise ProviderUnauthorized("Unauthenticated")
+        if self.weather is Weather.FAILING:
+            raise ProviderTransient("502")

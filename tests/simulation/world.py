@@ -2,36 +2,70 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, NamedTuple
 
+from revela.adapters.webhook_urls import SignedWebhookUrls
 from revela.domain.errors import Refused, Transient
 from revela.domain.generation import Generation
 from revela.ports import FinishGeneration, Ref
-from revela.usecases.accept_generation import AcceptGeneration, accept_generation
+from revela.usecases.accept_generation import Accepted, AcceptGeneration, accept_generation
 from revela.usecases.cancel_generation import cancel_generation
 from revela.usecases.delete_generation import delete_generation
 from revela.usecases.finish_generation import finish_generation
 from revela.usecases.grant_credits import GrantCredits, grant_credits
 from revela.usecases.reconcile_jobs import reconcile_jobs
 from revela.usecases.start_generation import start_generation
-from tests.fakes import FakePorts
-from tests.simulation.processes import Killed, Processes
-from tests.simulation.provider import ProviderActor
-from tests.simulation.queue import Queue
+from tests.fakes import FakeEntropy, FakePorts
+from tests.simulation.history import Judge
+from tests.simulation.processes import Chances, Killed, Outcome, Processes
+from tests.simulation.provider import SimulatedReplicate
+from tests.simulation.queue import Queue, Received
+from tests.simulation.webhooks import URL_KEY, Webhooks
+from tests.unit.usecases.money import ENDED
 
-# As template.yaml gives each function.
-API_TIMEOUT = timedelta(seconds=15)
-START_TIMEOUT = timedelta(seconds=60)
-FINISH_TIMEOUT = timedelta(seconds=120)
+# As template.yaml gives each function, and each queue's visibility.
+API_TIMEOUT = timedelta(seconds=29)
+START_TIMEOUT, START_VISIBILITY = timedelta(seconds=60), timedelta(seconds=360)
+FINISH_TIMEOUT, FINISH_VISIBILITY = timedelta(seconds=120), timedelta(seconds=720)
 RECONCILE_TIMEOUT = timedelta(seconds=55)
 START_BATCH, FINISH_BATCH = 10, 5
+MINUTE = timedelta(minutes=1)
 
-PLANS = {"ana": "free", "bia": "essential", "caio": "studio"}
+PLANS = {"ana": "free", "bia": "essential", "caio": "pro", "davi": "studio", "eva": "developer"}
+MODELS = ("flux-schnell", "flux-dev", "sdxl")
+# Calls that a process makes, at most, before something else happens in the world.
+BURST = 40
 
 
-Answer = TypeVar("Answer")
+class Day(NamedTuple):
+    """How bad a day it is: decided by the seed, the same for the whole history."""
+
+    requests_fail: float  # of the requests to Replicate, and how many fates are bad
+    invocations_fail: float  # of all invocations, at any of their calls to AWS
+    messages_stray: float  # of the messages and webhooks: lost, doubled, late
+    silent: bool  # no webhook ever arrives
+    skew_max: timedelta
+
+    @classmethod
+    def of(cls, chance: random.Random) -> Day:
+        requests, invocations, messages = (0.01 * 20 ** chance.random() for _ in range(3))
+        skew_max = timedelta(seconds=chance.uniform(0, 4))
+        return cls(requests, invocations, messages, chance.random() < 0.15, skew_max)
+
+    @property
+    def chances(self) -> Chances:
+        # An invocation makes some ten calls, and each may fail in four ways.
+        per_call = self.invocations_fail / 10 / 4
+        return Chances(
+            overtaken=0.4,
+            stalled=self.invocations_fail / 10,
+            killed=per_call,
+            aws=per_call,
+            provider=self.requests_fail / 2,
+            twins=self.messages_stray,
+            skew_max=self.skew_max,
+        )
 
 
 class World:
@@ -39,37 +73,83 @@ class World:
 
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
-        self.ports = FakePorts()
-        self.starts: Queue[Ref] = Queue(self.chance, doubled=0.2)
-        self.finishes: Queue[FinishGeneration] = Queue(self.chance, doubled=0.2)
-        self.provider = ProviderActor(self.ports, self.chance, self.finishes)
-        self.processes = Processes(self.ports, self.chance, self.step)
+        self.day = Day.of(self.chance)
+        self.ports = FakePorts(entropy=FakeEntropy(seed))
+        clock, calls = self.ports.clock, self.ports.calls
+        self.provider = SimulatedReplicate(
+            calls,
+            self.chance,
+            clock=clock,
+            skew=self.day.skew_max * self.chance.uniform(-1, 1),
+            outputs=self.ports.outputs,
+        )
+        self.ports.provider = self.provider
+        base = None if self.day.silent else "https://api.test"
+        self.ports.webhook_urls = SignedWebhookUrls(base, lambda: URL_KEY)  # type: ignore[assignment]  # a port
+        self.judge = Judge(self.ports, self.provider)
+        self.judge.watch()
+        self.processes = Processes(self.ports, self.chance)
+        self.starts: Queue[Ref] = Queue(clock, self.chance, visibility=START_VISIBILITY)
+        self.finishes: Queue[FinishGeneration] = Queue(clock, self.chance, visibility=FINISH_VISIBILITY)
+        self.webhooks = Webhooks(self.ports, self.chance, self.provider, self.processes, self.finishes.put)
         self.happened: list[str] = []
         self._accepted: dict[tuple[str, str], str] = {}
+        self._next_schedule = clock.now()
         self._actions: dict[Callable[[], None], int] = {
             self.someone_asks: 20,
             self.someone_cancels: 6,
-            self.someone_deletes: 3,
-            self.an_operator_grants: 1,
-            self.a_start_batch_arrives: 25,
-            self.finish_messages_arrive: 20,
-            self.the_schedule_fires: 15,
-            self.provider.move_one: 35,
-            self.provider.prepare_trouble: 8,
-            self.provider.heal: 2,
-            self.time_passes: 20,
+            self.someone_deletes: 4,
+            self.an_operator_grants: 2,
+            self.a_start_batch_arrives: 18,
+            self.finish_messages_arrive: 18,
+            self.time_passes: 30,
+            self.webhooks.forge: 1,
+            self.the_weather_changes: 4,
+            self.the_door_closes: 2,
         }
         for user_id, plan in PLANS.items():
             grant_credits(GrantCredits(user_id, "welcome", 300, plan=plan), ports=self.ports)
 
+    # Trouble
+
+    def begin_trouble(self) -> None:
+        day = self.day
+        self.processes.chances = day.chances
+        self.provider.trouble = day.requests_fail
+        self.webhooks.lost = self.webhooks.doubled = day.messages_stray
+        for queue in (self.starts, self.finishes):
+            queue.doubled = queue.late = day.messages_stray
+
+    def end_trouble(self) -> None:
+        self.processes.chances = Chances()
+        self.provider.clear_up()
+        self.webhooks.lost = self.webhooks.doubled = 0.0
+        self.webhooks.closed_until = self.ports.clock.now()
+        for queue in (self.starts, self.finishes):
+            queue.doubled = queue.late = 0.0
+
+    def the_weather_changes(self) -> None:
+        if self.chance.random() < 0.2 + 4 * self.day.requests_fail:
+            self.provider.change_weather()
+
+    def the_door_closes(self) -> None:
+        if self.chance.random() < 0.2 + 4 * self.day.messages_stray:
+            self.webhooks.closed_until = self.ports.clock.now() + timedelta(
+                minutes=self.chance.uniform(1, 12)
+            )
+
+    # What happens
+
     def step(self) -> None:
-        """Let one thing happen, whatever else is going on."""
+        """Let one more thing happen, whatever else is going on, and processes go on for a while."""
         (action,) = self.chance.choices(list(self._actions), list(self._actions.values()))
         self.happened.append(action.__name__)
         action()
+        for _ in range(self.chance.randrange(BURST)):
+            if not self.processes.go_on():
+                break
+            self._flow(self.chance.uniform(0, 0.05))
         self._let_messages_travel()
-
-    # Users and operators
 
     def someone_asks(self) -> None:
         user_id = self.chance.choice(list(PLANS))
@@ -77,104 +157,160 @@ class World:
         # The key decides the body, so that a repeated key is a repeated request; few seeds make twins.
         details = random.Random(key or self.chance.random())
         requested = {
-            "model": details.choice(("flux-schnell", "flux-dev", "sdxl")),
+            "model": details.choice(MODELS),
             "prompt": "a lighthouse",
             "num_outputs": details.randint(1, 2),
             "seed": details.randrange(3),
         }
         command = AcceptGeneration(user_id, requested, idempotency_key=key)
-        accepted = self._call(lambda: accept_generation(command, ports=self.ports))
-        if accepted is not None and key is not None:
-            first = self._accepted.setdefault((user_id, key), accepted.generation.id)
-            assert accepted.generation.id == first, f"{user_id} was given two generations for {key}"
+
+        def then(outcome: Outcome[Accepted]) -> None:
+            _expect(outcome, Refused)
+            if outcome.result is not None and key is not None:
+                first = self._accepted.setdefault((user_id, key), outcome.result.generation.id)
+                assert outcome.result.generation.id == first, f"{user_id} was given two generations for {key}"
+
+        self._api("accept", lambda ports: accept_generation(command, ports=ports), then)
 
     def someone_cancels(self) -> None:
         if row := self._some_row():
-            self._call(lambda: cancel_generation(Ref(row.user_id, row.id), ports=self.ports))
+            ref = Ref(row.user_id, row.id)
+            self._api("cancel", lambda ports: cancel_generation(ref, ports=ports))
 
     def someone_deletes(self) -> None:
         if row := self._some_row():
-            self._call(lambda: delete_generation(Ref(row.user_id, row.id), ports=self.ports))
+            ref = Ref(row.user_id, row.id)
+            self._api("delete", lambda ports: delete_generation(ref, ports=ports))
 
     def an_operator_grants(self) -> None:
-        expires_at = self.ports.clock.now() + timedelta(hours=self.chance.randrange(1, 48))
-        reference = f"promo-{self.chance.randrange(4)}"
+        # Some lapse while the jobs that they pay are running.
+        lives = timedelta(minutes=self.chance.choice((1, 5, 30, 600)) * self.chance.uniform(0.5, 2))
         command = GrantCredits(
-            self.chance.choice(list(PLANS)), reference, 20, source="promotion", expires_at=expires_at
+            self.chance.choice(list(PLANS)),
+            f"promo-{self.chance.randrange(8)}",
+            20,
+            source="promotion",
+            expires_at=self.ports.clock.now() + lives,
         )
-        self._call(lambda: grant_credits(command, ports=self.ports))
+        self._api("grant", lambda ports: grant_credits(command, ports=ports))
 
     # Workers
 
     def a_start_batch_arrives(self) -> None:
         batch = self.starts.take(self.chance.randint(1, START_BATCH))
 
-        def work(until: datetime) -> list[Ref]:
-            return start_generation([r.message for r in batch], ports=self.ports, until=until)
+        def then(outcome: Outcome[list[Ref]]) -> None:
+            _expect(outcome)
+            again = [r.message for r in batch] if outcome.result is None else outcome.result
+            for received in batch:
+                if received.message in again:
+                    self.starts.give_back(received)
 
-        try:
-            again = self.processes.run(work, timeout=START_TIMEOUT)
-        except (Killed, Transient):
-            again = [received.message for received in batch]
-        for received in batch:
-            if received.message in again:
-                self.starts.give_back(received)
+        def work(ports: FakePorts, until: datetime) -> list[Ref]:
+            return start_generation([r.message for r in batch], ports=ports, until=until)
+
+        if batch:
+            self.processes.spawn("start", work, timeout=START_TIMEOUT, then=then)
 
     def finish_messages_arrive(self) -> None:
-        for received in self.finishes.take(self.chance.randint(1, FINISH_BATCH)):
-            told = received.message
+        batch = self.finishes.take(self.chance.randint(1, FINISH_BATCH))
 
-            def work(until: datetime, told: FinishGeneration = told) -> None:
-                finish_generation(told, ports=self.ports, until=until)
+        def work(ports: FakePorts, until: datetime) -> list[Received[FinishGeneration]]:
+            failed = []
+            for received in batch:
+                try:
+                    finish_generation(received.message, ports=ports, until=until)
+                except Transient:
+                    failed.append(received)
+            return failed
 
-            try:
-                self.processes.run(work, timeout=FINISH_TIMEOUT)
-            except (Killed, Transient):
+        def then(outcome: Outcome[list[Received[FinishGeneration]]]) -> None:
+            _expect(outcome)
+            for received in batch if outcome.result is None else outcome.result:
                 self.finishes.give_back(received)
 
-    def the_schedule_fires(self) -> None:
-        def work(until: datetime) -> int:
-            return reconcile_jobs(ports=self.ports, until=until)
+        if batch:
+            self.processes.spawn("finish", work, timeout=FINISH_TIMEOUT, then=then)
 
-        with suppress(Killed, Transient):  # the next minute's run does the same work
-            self.processes.run(work, timeout=RECONCILE_TIMEOUT)
+    def the_schedule_fires(self) -> None:
+        def work(ports: FakePorts, until: datetime) -> int:
+            return reconcile_jobs(ports=ports, until=until)
+
+        # The next minute's run does the same work.
+        self.processes.spawn("reconcile", work, timeout=RECONCILE_TIMEOUT, then=_expect)
 
     # Time
 
     def time_passes(self) -> None:
-        longest_s = self.chance.choices((5, 30, 150, 600, 4500), (40, 30, 20, 8, 2))[0]
-        self.ports.clock.advance(timedelta(seconds=self.chance.uniform(0, longest_s)))
+        """Mostly little while processes are at work, so that they end before their time-outs."""
+        busy = self.processes.go_on()
+        longest_s = self.chance.choices((2, 30, 300), (90, 8, 2) if busy else (10, 60, 30))[0]
+        ends_at = self.ports.clock.now() + timedelta(seconds=self.chance.uniform(0, longest_s))
+        while self.ports.clock.now() < ends_at:
+            self._flow(min(20.0, (ends_at - self.ports.clock.now()).total_seconds()))
+            for _ in range(BURST):
+                if not self.processes.go_on():
+                    break
+
+    def pass_a_minute_in_peace(self) -> None:
+        """Let everything do its duty, without chance."""
+        ends_at = self.ports.clock.now() + MINUTE
+        while self.ports.clock.now() < ends_at:
+            self._flow(5)
+            while self.starts.visible:
+                self.a_start_batch_arrives()
+            while self.finishes.visible:
+                self.finish_messages_arrive()
+            while self.processes.go_on():
+                pass
+
+    def _flow(self, seconds: float) -> None:
+        """Let time pass, and what happens by itself in it."""
+        clock = self.ports.clock
+        clock.advance(timedelta(seconds=seconds))
         self.provider.let_time_pass()
-
-    def a_minute_passes_in_peace(self) -> None:
-        """Let everything do its duty once, without chance."""
-        self.ports.clock.advance(timedelta(minutes=1))
-        self.provider.let_time_pass()
-        self.the_schedule_fires()
+        for prediction in self.provider.overdue_for_deletion():
+            self.judge.judge_deletion(prediction)
+            self.provider.forget_output(prediction.id)
+        if clock.now() >= self._next_schedule:
+            self._next_schedule = max(self._next_schedule + MINUTE, clock.now())
+            self.the_schedule_fires()
         self._let_messages_travel()
-        while self.starts:
-            self.a_start_batch_arrives()
-            self._let_messages_travel()
-        self.provider.finish_all()
-        self._let_messages_travel()
-        while self.finishes:
-            self.finish_messages_arrive()
-            self._let_messages_travel()
-
-    def _call(self, request: Callable[[], Answer]) -> Answer | None:
-        """Send a request to the API; None when it was refused, or nobody knows what became of it."""
-        try:
-            return self.processes.run(lambda _: request(), timeout=API_TIMEOUT)
-        except (Refused, Transient, Killed):
-            return None
-
-    def _some_row(self) -> Generation | None:
-        rows = list(self.ports.store.generations.values())
-        return self.chance.choice(rows) if rows else None
 
     def _let_messages_travel(self) -> None:
         for ref in self.ports.commands.take_started():
             self.starts.put(ref)
         for told in self.ports.commands.take_finished():
             self.finishes.put(told)
-        self.provider.announce()
+        self.webhooks.announce()
+        self.webhooks.deliver()
+
+    # Below
+
+    def _api(
+        self,
+        name: str,
+        request: Callable[[FakePorts], Any],
+        then: Callable[[Outcome[Any]], None] | None = None,
+    ) -> None:
+        self.processes.spawn(
+            name,
+            lambda ports, _until: request(ports),
+            timeout=API_TIMEOUT,
+            then=then or (lambda outcome: _expect(outcome, Refused)),
+        )
+
+    def _some_row(self) -> Generation | None:
+        rows = list(self.ports.store.generations.values())
+        # Who looks for something to cancel or delete mostly finds what is new.
+        return self.chance.choice(rows[-8:] if self.chance.random() < 0.7 else rows) if rows else None
+
+    @property
+    def at_rest(self) -> bool:
+        return all(row.state in ENDED for row in self.ports.store.generations.values())
+
+
+def _expect(outcome: Outcome[Any], *expected: type[BaseException]) -> None:
+    """Raise what no process should end with."""
+    if outcome.error is not None and not isinstance(outcome.error, (Killed, Transient, *expected)):
+        raise outcome.error

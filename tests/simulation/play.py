@@ -1,0 +1,140 @@
+"""Plays one seed's history to its end, and tells what happened in it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from revela.domain.generation import State
+from revela.domain.prediction import PredictionStatus
+from tests.simulation.world import World
+from tests.unit.usecases.money import assert_sound
+
+# When trouble ceases, what was begun in it ends within this: a back-off of ten minutes at most, a lease, a
+# deadline, and then the waiting line of the smallest plan, one job after the other.
+REST_MAX = timedelta(minutes=30)
+
+
+@dataclass
+class Tally:
+    """What happened in one history, or in many."""
+
+    steps: int = 0
+    seeds: int = 0
+    accepted: int = 0
+    ends: Counter[str] = field(default_factory=Counter)
+    events: Counter[str] = field(default_factory=Counter)
+    settled_twice: int = 0
+    lost_outputs: int = 0
+    longest_life: timedelta = timedelta(0)
+    longest_save: timedelta = timedelta(0)
+    longest_rest: timedelta = timedelta(0)
+
+    def add(self, other: Tally) -> None:
+        self.steps += other.steps
+        self.seeds += other.seeds
+        self.accepted += other.accepted
+        self.ends += other.ends
+        self.events += other.events
+        self.settled_twice += other.settled_twice
+        self.lost_outputs += other.lost_outputs
+        self.longest_life = max(self.longest_life, other.longest_life)
+        self.longest_save = max(self.longest_save, other.longest_save)
+        self.longest_rest = max(self.longest_rest, other.longest_rest)
+
+
+def play(seed: int, *, steps: int) -> Tally:
+    """Return what happened. Raises AssertionError, with the last steps, when something is not as promised."""
+    world = World(seed)
+    world.begin_trouble()
+    try:
+        for _ in range(steps):
+            before = dict(world.ports.store.generations)
+            world.step()
+            assert_sound(world.ports)
+            world.judge.assert_nobody_overtook(before)
+            world.judge.assert_ages()
+            assert_limits_are_kept(world)
+        rest = come_to_rest(world)
+        assert_at_rest(world)
+    except Exception as error:
+        error.add_note(
+            f"seed {seed} on {world.day}, after {len(world.happened)} steps, the last of them "
+            f"{', '.join(world.happened[-12:])}\n"
+            f"to replay: PYTHONPATH=layers/core python -m tests.simulation.soak --seed {seed} --steps {steps}"
+        )
+        raise
+    finally:
+        world.processes.close()
+    return _tally(world, rest)
+
+
+def assert_limits_are_kept(world: World) -> None:
+    store, catalog = world.ports.store, world.ports.catalog
+    for account in store.accounts.values():
+        assert account.running <= catalog.plan(account.plan).jobs_at_once, account.user_id
+        assert account.waiting <= catalog.plan(account.plan).jobs_waiting, account.user_id
+    owners = Counter(c.owner for c in store.predictions.values() if not c.owner.startswith("orphan"))
+    assert not [owner for owner, predictions in owners.items() if predictions > 1]
+    for row in store.generations.values():
+        if row.state is State.SUCCEEDED:
+            assert row.prediction_id is not None
+            settled = world.provider.predictions[row.prediction_id]
+            assert settled.status is PredictionStatus.SUCCEEDED, row.id
+    assert not world.judge.settled_twice, f"settled twice: {world.judge.settled_twice}"
+    assert not world.judge.lost_outputs, f"outputs lost: {world.judge.lost_outputs}"
+    assert not world.provider.repeated, f"created again while the first was good: {world.provider.repeated}"
+
+
+def come_to_rest(world: World) -> timedelta:
+    """End all trouble, let time pass until nothing is left to do, and return how long that took."""
+    world.end_trouble()
+    begun = world.ports.clock.now()
+    while not world.at_rest or len(world.processes):
+        assert world.ports.clock.now() - begun < REST_MAX, "something does not come to rest"
+        world.pass_a_minute_in_peace()
+        assert_sound(world.ports)
+        assert_limits_are_kept(world)
+    return world.ports.clock.now() - begun
+
+
+def assert_at_rest(world: World) -> None:
+    store = world.ports.store
+    for account in store.accounts.values():
+        assert (account.held, account.running, account.waiting) == (0, 0, 0), account.user_id
+    assert not store.pointers
+    world.judge.assert_outputs_are_what_was_made()
+    rows = store.generations.values()
+    known = {prefix for row in rows for prefix in (row.published_prefix, row.quarantine_prefix)}
+    strays = [key for key in world.ports.objects.stored if not key.startswith(tuple(known))]
+    assert not strays, "objects of deleted generations are left"
+
+
+def _tally(world: World, rest: timedelta) -> Tally:
+    judge, processes, webhooks = world.judge, world.processes, world.webhooks
+    events = processes.counts + Counter(
+        {
+            "webhooks written": webhooks.counts["written"],
+            "webhooks lost": webhooks.counts["lost"],
+            "webhooks forged": webhooks.counts["forged"],
+            "duplicates": webhooks.counts["doubled"] + world.starts.duplicates + world.finishes.duplicates,
+            "dead letters": len(world.starts.dead_letters) + len(world.finishes.dead_letters),
+            "predictions": len(world.provider.predictions),
+            "orphans": world.ports.telemetry.counts["PredictionsOrphaned"],
+            "spells of bad weather": world.provider.spells.total(),
+            "creates unknown": world.ports.telemetry.counts["CreatesUnknown"],
+        }
+    )
+    return Tally(
+        steps=len(world.happened),
+        seeds=1,
+        accepted=judge.accepted,
+        ends=judge.ends,
+        events=events,
+        settled_twice=len(judge.settled_twice),
+        lost_outputs=len(judge.lost_outputs),
+        longest_life=judge.longest_life,
+        longest_save=judge.longest_save,
+        longest_rest=rest,
+    )
