@@ -132,9 +132,7 @@ def test_the_price_is_named_before_it_is_paid() -> None:
 # ---------------------------------------------------------------- the API
 
 
-def test_a_bad_token_is_told_and_what_needs_it_left_out(
-    steps: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bad_token_is_told_and_what_needs_it_left_out(steps: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REPLICATE_API_TOKEN", "r8_wrong")
     found = steps()
     failed(found, "token", Cause.TOKEN_REFUSED)
