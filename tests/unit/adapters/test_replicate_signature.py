@@ -97,6 +97,16 @@ def test_everything_signed_counts() -> None:
     assert not signed(message_id=MESSAGE_ID[:-1])
 
 
+def test_a_signature_is_for_its_own_time_id_and_body() -> None:
+    def made(*, message_id: str = MESSAGE_ID, timestamp: str = TIMESTAMP, body: bytes = BODY) -> str | None:
+        return signature(SECRET, message_id=message_id, timestamp=timestamp, body=body)
+
+    others = {made(timestamp="1614265331"), made(message_id=MESSAGE_ID[:-1]), made(body=BODY + b" ")}
+
+    assert len(others | {made()}) == 4
+    assert not any(signed(f"v1,{other}") for other in others)
+
+
 def test_any_active_secret_will_do() -> None:
     assert signed(secrets=(OTHER_SECRET, SECRET))
     assert signed(secrets=(SECRET, OTHER_SECRET))

@@ -37,6 +37,18 @@ def test_a_prediction_past_its_deadline_is_canceled_and_fails(system: System, po
     assert row.credits_refunded == 2
 
 
+def test_the_deadline_counts_from_the_claim_however_long_the_job_was_queued(
+    system: System, ports: FakePorts
+) -> None:
+    row = system.accept(model="sdxl")
+    ports.clock.advance(timedelta(minutes=30))
+
+    row = system.started(row)
+
+    (request,) = ports.provider.requests.values()
+    assert row.deadline_at == ports.clock.now() + timedelta(seconds=request.cancel_after_s)
+
+
 def test_what_had_succeeded_when_the_deadline_passed_is_saved(system: System, ports: FakePorts) -> None:
     row = system.processing()
     ports.provider.succeed(system.prediction(row).id)

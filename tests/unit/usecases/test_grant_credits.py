@@ -190,15 +190,14 @@ def test_lapsed_credits_cannot_be_spent_and_are_written_off(system: System, port
 
 
 def test_a_cost_that_only_lapsed_credits_could_pay_is_refused(system: System, ports: FakePorts) -> None:
-    give(ports, "promo", 5, source="promotion", expires_at=ports.clock.now() + timedelta(days=1))
-    give(ports, "up", 0, plan="studio")
-    for _ in range(2):
-        system.accept(model="flux-dev", num_outputs=4)  # 24 of 25: the promotion's five and 19 more
-    cancel_generation(ref(system.accept(num_outputs=1)), ports=ports)
+    give(ports, "short", 5, source="pack", plan="studio", expires_at=ports.clock.now() + timedelta(days=1))
+    for _ in range(5):
+        system.accept(num_outputs=4)  # the plan's twenty: what is left is the pack's five
+    assert system.account().available == 5
     ports.clock.advance(timedelta(days=1))
 
     with pytest.raises(NoCredits):
-        system.accept(num_outputs=2)
+        system.accept(num_outputs=1)
 
 
 def test_a_release_goes_back_to_the_grant_it_came_from(system: System, ports: FakePorts) -> None:
