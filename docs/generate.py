@@ -15,7 +15,7 @@ from pathlib import Path
 from api.openapi import document
 from revela import bootstrap
 from revela.domain import messages
-from revela.domain.generation import TERMINAL, TRANSITIONS, Event, State
+from revela.domain.job import TERMINAL, TRANSITIONS, Event, State
 
 DOCS = Path(__file__).parent
 NEW = "[*]"

@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 from revela.domain.account import Account, Portion, new_grant
-from revela.domain.generation import Generation, State
+from revela.domain.generation import Generation
+from revela.domain.job import State
 from revela.domain.ledger import EntryKind, LedgerEntry
 from revela.domain.plans import Plan
 from tests.fakes.clock import START

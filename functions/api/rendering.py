@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from api import schemas
 from revela.domain import catalog, ledger, messages, plans
-from revela.domain.generation import Generation, Output, State
+from revela.domain.generation import Generation, Output
+from revela.domain.job import State
 from revela.ports import Page
 from revela.usecases.show_account import AccountView
 from revela.usecases.show_generation import GenerationView

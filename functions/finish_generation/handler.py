@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from revela import bootstrap
 from revela.domain.prediction import Prediction
 from revela.observability import fault
-from revela.ports import FinishGeneration, Ref
+from revela.ports import ProviderReport, Ref
 
 logger, metrics = bootstrap.logger(), bootstrap.metrics()
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
@@ -36,7 +36,7 @@ def handle_record(record: SQSRecord, lambda_context: LambdaContext) -> None:
         try:
             message = Message.model_validate_json(record.body)
             logger.append_keys(generation_id=message.id, attempt=message.attempt)
-            command = FinishGeneration(Ref(message.user_id, message.id), message.attempt, message.prediction)
+            command = ProviderReport(Ref(message.user_id, message.id), message.attempt, message.prediction)
             bootstrap.finish_generation()(command, until=bootstrap.ends_at(lambda_context))
         except Exception as error:
             # The batch processor answers for the record and says nothing of the cause.

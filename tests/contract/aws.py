@@ -17,7 +17,7 @@ from revela import settings
 from revela.adapters.dynamodb.tables import Tables
 
 REGION = "us-east-1"
-NAMES = settings.Tables("Generations", "Credits", "Ledger", "Control")
+NAMES = settings.Tables("Generations", "Models", "Credits", "Ledger", "Control")
 # What describes a table to DynamoDB, of all that CloudFormation takes.
 _CREATE = (
     "AttributeDefinitions",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from revela.adapters.dynamodb.accounts import DynamoAccounts
 from revela.adapters.dynamodb.changes import DynamoChanges
 from revela.adapters.dynamodb.generations import DynamoGenerations
-from revela.domain.change import Change, GenerationWrite
+from revela.domain.change import Change, JobWrite
 from revela.domain.generation import Generation
 from revela.ports import Accounts, Changes, Generations, Ref
 from tests.contract.aws import aws, deploy_tables
@@ -28,7 +28,7 @@ class StorePorts:
     def write(self, *generations: Generation) -> list[Generation]:
         """Store new rows and return them as stored."""
         for generation in generations:
-            self.changes.commit(Change(now=START, generation=GenerationWrite(None, generation)))
+            self.changes.commit(Change(now=START, job=JobWrite(None, generation)))
         return [self.read(generation) for generation in generations]
 
     def read(self, generation: Generation) -> Generation:

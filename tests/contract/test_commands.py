@@ -12,7 +12,7 @@ from botocore.exceptions import EndpointConnectionError
 from revela.adapters.sqs import SqsCommands
 from revela.domain.errors import Transient
 from revela.domain.prediction import Prediction, PredictionStatus
-from revela.ports import Commands, FinishGeneration, Ref
+from revela.ports import Commands, ProviderReport, Ref
 from tests.contract.aws import REGION, aws
 from tests.contract.wire import raising, refused, wire
 from tests.fakes import FakeCommands
@@ -28,7 +28,7 @@ SUCCEEDED = Prediction(
     input={"prompt": "a lighthouse"},
     version="black-forest-labs/flux-dev",
 )
-FINISH = FinishGeneration(Ref("ana", "gen_1"), 2, SUCCEEDED)
+FINISH = ProviderReport(Ref("ana", "gen_1"), 2, SUCCEEDED)
 REFS = [Ref("ana" if n % 2 else "bia", f"gen_{n:02}") for n in range(25)]
 
 
@@ -63,7 +63,7 @@ def queues() -> Iterator[Queues]:
 
 
 def test_every_start_is_sent_once_and_names_its_job(queues: Queues) -> None:
-    queues.commands.start_generations(iter(REFS))
+    queues.commands.start(iter(REFS))
 
     bodies = [json.loads(message["Body"]) for message in queues.received("start")]
     assert sorted(bodies, key=lambda body: body["id"]) == [{"user_id": r.user_id, "id": r.id} for r in REFS]
@@ -77,7 +77,7 @@ def test_nothing_to_send_is_no_call() -> None:
 
 
 def test_messages_are_grouped_by_user(queues: Queues) -> None:
-    queues.commands.start_generations(REFS)
+    queues.commands.start(REFS)
 
     for message in queues.received("start"):
         assert message["Attributes"]["MessageGroupId"] == json.loads(message["Body"])["user_id"]
@@ -85,7 +85,7 @@ def test_messages_are_grouped_by_user(queues: Queues) -> None:
 
 @pytest.mark.parametrize("user_id", ["ana maria", "José", "x" * 129], ids=["blank", "accent", "long"])
 def test_a_user_id_that_cannot_be_a_group_still_has_one_of_its_own(queues: Queues, user_id: str) -> None:
-    queues.commands.start_generations([Ref(user_id, "gen_1"), Ref("bia", "gen_2")])
+    queues.commands.start([Ref(user_id, "gen_1"), Ref("bia", "gen_2")])
 
     groups = {m["Attributes"]["MessageGroupId"] for m in queues.received("start")}
     assert len(groups) == 2
@@ -93,7 +93,7 @@ def test_a_user_id_that_cannot_be_a_group_still_has_one_of_its_own(queues: Queue
 
 
 def test_a_finish_says_what_the_provider_said_and_nothing_of_the_prompt(queues: Queues) -> None:
-    queues.commands.finish_generations([FINISH])
+    queues.commands.finish([FINISH])
 
     (message,) = queues.received("finish")
     assert json.loads(message["Body"]) == {
@@ -118,7 +118,7 @@ def test_a_finish_says_what_the_provider_said_and_nothing_of_the_prompt(queues: 
 
 
 def test_a_finish_is_read_as_it_was_meant(queues: Queues) -> None:
-    queues.commands.finish_generations([FINISH])
+    queues.commands.finish([FINISH])
 
     (message,) = queues.received("finish")
     read = Prediction.model_validate(json.loads(message["Body"])["prediction"])
@@ -127,7 +127,7 @@ def test_a_finish_is_read_as_it_was_meant(queues: Queues) -> None:
 
 def test_a_message_stays_small_whatever_the_provider_says(queues: Queues) -> None:
     failed = Prediction(id="p1", status=PredictionStatus.FAILED, error="✗" * 10**6, output=("u",) * 100)
-    queues.commands.finish_generations([FinishGeneration(Ref("ana", "gen_1"), 1, failed)])
+    queues.commands.finish([ProviderReport(Ref("ana", "gen_1"), 1, failed)])
 
     (message,) = queues.received("finish")
     assert len(message["Body"]) < 20_000
@@ -142,7 +142,7 @@ def test_what_the_queue_did_not_take_is_sent_again(queues: Queues) -> None:
             return {"Failed": [{"Id": e["Id"], "Code": "InternalError"} for e in entries[::2]]}
 
         between.break_next("SendMessageBatch", half)
-        queues.commands.start_generations(REFS[:4])
+        queues.commands.start(REFS[:4])
 
         again = between.calls[1][1]["Entries"]
     assert [json.loads(entry["MessageBody"])["id"] for entry in again] == ["gen_00", "gen_02"]
@@ -161,7 +161,7 @@ def test_what_cannot_be_sent_is_transient(queues: Queues, fault: Any) -> None:
     with wire() as between:
         between.break_next("SendMessageBatch", *[fault] * 10)
         with pytest.raises(Transient, match="SQS"):
-            queues.commands.start_generations(REFS[:1])
+            queues.commands.start(REFS[:1])
         assert len(between.calls) <= 3
 
 
@@ -171,10 +171,10 @@ def test_the_fake_fails_as_a_queue_does() -> None:
     commands: Commands = fake
 
     with pytest.raises(Transient):
-        commands.start_generations(REFS)
+        commands.start(REFS)
     assert fake.take_started() == []
     fake.failure = None
-    commands.start_generations(iter(REFS))
-    commands.finish_generations([FINISH])
+    commands.start(iter(REFS))
+    commands.finish([FINISH])
     assert (fake.take_started(), fake.take_finished()) == (REFS, [FINISH])
     assert (fake.take_started(), fake.take_finished()) == ([], [])

@@ -15,16 +15,16 @@ from revela.adapters.dynamodb.changes import DynamoChanges
 from revela.adapters.dynamodb.generations import DynamoGenerations
 from revela.adapters.dynamodb.pace import DynamoPace
 from revela.adapters.dynamodb.tables import Tables
-from revela.domain.change import AccountWrite, Change, GenerationWrite, PredictionClaim
+from revela.domain.change import AccountWrite, Change, JobWrite, PredictionClaim
 from revela.domain.errors import Conflict, Transient
-from revela.domain.generation import State
+from revela.domain.job import State
 from revela.ports import Ref
 from tests.contract.aws import aws, deploy_tables
 from tests.contract.wire import Send, Wire, canceled, raising, refused, sent_twice, wire
 from tests.examples import a_generation, an_account, an_entry
 from tests.fakes.clock import START
 
-NEW_ROW = Change(now=START, generation=GenerationWrite(None, a_generation()))
+NEW_ROW = Change(now=START, job=JobWrite(None, a_generation()))
 NEW_ACCOUNT = Change(now=START, account=AccountWrite(None, an_account()), entries=(an_entry(1), an_entry(2)))
 SOON = START + timedelta(minutes=5)
 LOST = ReadTimeoutError(endpoint_url="https://dynamodb.test")
@@ -72,11 +72,11 @@ def test_a_transaction_that_is_sent_twice_succeeds_and_counts_once(on: Aws) -> N
 
 def test_a_hand_over_that_is_sent_twice_succeeds(on: Aws) -> None:
     waiting = a_generation(state=State.WAITING)
-    on.changes.commit(Change(now=START, generation=GenerationWrite(None, waiting), pointer_added=waiting))
+    on.changes.commit(Change(now=START, job=JobWrite(None, waiting), pointer_added=waiting))
     on.wire.break_next("TransactWriteItems", sent_twice)
 
     queued = waiting.model_copy(update={"state": State.QUEUED})
-    on.changes.commit(Change(now=START, generation=GenerationWrite(waiting, queued), pointer_removed=waiting))
+    on.changes.commit(Change(now=START, job=JobWrite(waiting, queued), pointer_removed=waiting))
 
     assert on.generations.first_waiting("ana") is None
 
@@ -251,7 +251,7 @@ def test_a_change_of_one_item_is_a_plain_put_at_half_the_price(on: Aws) -> None:
 def test_a_page_costs_one_read_where_one_is_enough(on: Aws) -> None:
     for number in range(4):
         row = a_generation(f"gen_{number}")
-        on.changes.commit(Change(now=START, generation=GenerationWrite(None, row)))
+        on.changes.commit(Change(now=START, job=JobWrite(None, row)))
     on.wire.calls.clear()
 
     def more_follow(send: Send) -> Any:

@@ -13,13 +13,14 @@ from revela.domain.account import Portion
 from revela.domain.change import (
     AccountWrite,
     Change,
-    GenerationWrite,
     GrantReceipt,
     IdempotencyKey,
+    JobWrite,
     PredictionClaim,
 )
 from revela.domain.errors import Conflict
-from revela.domain.generation import Failure, Generation, Output, State
+from revela.domain.generation import Generation, Output
+from revela.domain.job import Failure, State
 from revela.domain.ledger import EntryKind
 from revela.ports import Ref
 from tests.contract.stores import KINDS, StorePorts, opened, ref
@@ -142,7 +143,7 @@ def test_many_rows_are_read_at_once_and_each_once(ports: StorePorts) -> None:
 
 def test_a_written_row_carries_the_next_version(ports: StorePorts) -> None:
     (first,) = ports.write(a_generation(version=99))
-    write = GenerationWrite(first, first.model_copy(update={"state": State.STARTING, "version": 42}))
+    write = JobWrite(first, first.model_copy(update={"state": State.STARTING, "version": 42}))
     ports.changes.commit(Change(now=START, generation=write))
 
     assert (first.version, ports.read(first).version) == (1, 2)
@@ -152,12 +153,10 @@ def test_a_written_row_carries_the_next_version(ports: StorePorts) -> None:
 def test_a_row_that_moved_on_is_not_overwritten(ports: StorePorts) -> None:
     (seen,) = ports.write(a_generation())
     starting = seen.model_copy(update={"state": State.STARTING})
-    ports.changes.commit(Change(now=START, generation=GenerationWrite(seen, starting)))
+    ports.changes.commit(Change(now=START, job=JobWrite(seen, starting)))
 
     canceled = seen.model_copy(update={"state": State.CANCELED})
-    assert failed_parts(ports, Change(now=START, generation=GenerationWrite(seen, canceled))) == {
-        "generation"
-    }
+    assert failed_parts(ports, Change(now=START, job=JobWrite(seen, canceled))) == {"job"}
     assert ports.read(seen).state is State.STARTING
 
 
@@ -165,23 +164,21 @@ def test_a_row_that_is_gone_is_not_brought_back(ports: StorePorts) -> None:
     (seen,) = ports.write(a_generation())
     ports.generations.remove(seen)
 
-    assert failed_parts(ports, Change(now=START, generation=GenerationWrite(seen, seen))) == {"generation"}
+    assert failed_parts(ports, Change(now=START, job=JobWrite(seen, seen))) == {"job"}
     assert ports.generations.get(ref(seen)) is None
 
 
 def test_a_new_row_does_not_replace_one_that_exists(ports: StorePorts) -> None:
     ports.write(a_generation())
 
-    assert failed_parts(ports, Change(now=START, generation=GenerationWrite(None, a_generation()))) == {
-        "generation"
-    }
+    assert failed_parts(ports, Change(now=START, job=JobWrite(None, a_generation()))) == {"job"}
 
 
 def test_a_whole_change_is_written_at_once(ports: StorePorts) -> None:
     waiting = a_generation(state=State.WAITING)
     change = Change(
         now=START,
-        generation=GenerationWrite(None, waiting),
+        job=JobWrite(None, waiting),
         account=AccountWrite(None, an_account()),
         entries=(an_entry(1), an_entry(2, kind=EntryKind.EXPIRE, credits=-1, balance=19)),
         pointer_added=waiting,
@@ -203,7 +200,7 @@ def test_of_a_change_that_fails_nothing_is_written(ports: StorePorts) -> None:
     waiting = a_generation(state=State.WAITING)
     change = Change(
         now=START,
-        generation=GenerationWrite(None, waiting),
+        job=JobWrite(None, waiting),
         account=AccountWrite(None, an_account()),
         entries=(an_entry(1),),
         pointer_added=waiting,
@@ -224,7 +221,7 @@ def test_a_conflict_names_every_part_that_failed(ports: StorePorts) -> None:
     row, account = a_generation(), an_account()
     first = Change(
         now=START,
-        generation=GenerationWrite(None, row),
+        job=JobWrite(None, row),
         account=AccountWrite(None, account),
         entries=(an_entry(1),),
         pointer_added=row,
@@ -236,7 +233,7 @@ def test_a_conflict_names_every_part_that_failed(ports: StorePorts) -> None:
     again = replace(first, prediction=PredictionClaim("p1", "gen_02:1", START + HOUR))
 
     assert failed_parts(ports, again) == {
-        "generation",
+        "job",
         "account",
         "entries",
         "pointer",
@@ -250,7 +247,7 @@ def test_only_the_parts_that_failed_are_named(ports: StorePorts) -> None:
     ports.changes.commit(Change(now=START, account=AccountWrite(None, an_account())))
     change = Change(
         now=START,
-        generation=GenerationWrite(None, a_generation()),
+        job=JobWrite(None, a_generation()),
         account=AccountWrite(None, an_account()),
         pointer_removed=a_generation(),
     )
@@ -264,7 +261,7 @@ def test_only_the_parts_that_failed_are_named(ports: StorePorts) -> None:
 def test_the_smallest_pointer_has_waited_longest(ports: StorePorts) -> None:
     rows = [a_generation(f"gen_0{n}", state=State.WAITING) for n in (2, 1, 3)]
     for row in rows:
-        ports.changes.commit(Change(now=START, generation=GenerationWrite(None, row), pointer_added=row))
+        ports.changes.commit(Change(now=START, job=JobWrite(None, row), pointer_added=row))
 
     assert ports.generations.first_waiting("ana") == Ref("ana", "gen_01")
     assert ports.generations.first_waiting("bia") is None
@@ -272,14 +269,14 @@ def test_the_smallest_pointer_has_waited_longest(ports: StorePorts) -> None:
 
 def test_a_pointer_is_removed_once(ports: StorePorts) -> None:
     row = a_generation(state=State.WAITING)
-    ports.changes.commit(Change(now=START, generation=GenerationWrite(None, row), pointer_added=row))
+    ports.changes.commit(Change(now=START, job=JobWrite(None, row), pointer_added=row))
     seen = ports.read(row)
-    change = Change(now=START, generation=GenerationWrite(seen, seen), pointer_removed=seen)
+    change = Change(now=START, job=JobWrite(seen, seen), pointer_removed=seen)
     ports.changes.commit(change)
 
     assert ports.generations.first_waiting("ana") is None
     now = ports.read(row)
-    assert failed_parts(ports, replace(change, generation=GenerationWrite(now, now))) == {"pointer"}
+    assert failed_parts(ports, replace(change, job=JobWrite(now, now))) == {"pointer"}
 
 
 # Marks
@@ -323,11 +320,11 @@ def test_an_entry_is_written_once(ports: StorePorts) -> None:
 
 def test_a_row_is_removed_only_as_it_was_read(ports: StorePorts) -> None:
     (seen,) = ports.write(a_generation())
-    ports.changes.commit(Change(now=START, generation=GenerationWrite(seen, seen)))
+    ports.changes.commit(Change(now=START, job=JobWrite(seen, seen)))
 
     with pytest.raises(Conflict) as conflict:
         ports.generations.remove(seen)
-    assert conflict.value.failed == {"generation"}
+    assert conflict.value.failed == {"job"}
     ports.generations.remove(ports.read(seen))
     assert ports.generations.get(ref(seen)) is None
 

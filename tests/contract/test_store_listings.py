@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from revela.domain.change import Change, GenerationWrite, IdempotencyKey
+from revela.domain.change import Change, IdempotencyKey, JobWrite
 from revela.domain.errors import InvalidRequest
-from revela.domain.generation import State
+from revela.domain.job import State
 from revela.domain.policy import DUE_SHARDS
 from revela.ports import Ref
 from tests.contract.stores import KINDS, StorePorts, opened, ref
@@ -61,7 +61,7 @@ def test_longest_overdue_comes_first_up_to_the_limit(ports: StorePorts) -> None:
 def test_a_row_without_due_at_leaves_the_index(ports: StorePorts) -> None:
     (seen,) = ports.write(a_generation())
     done = seen.model_copy(update={"state": State.SUCCEEDED, "due_at": None})
-    ports.changes.commit(Change(now=START, generation=GenerationWrite(seen, done)))
+    ports.changes.commit(Change(now=START, job=JobWrite(seen, done)))
 
     assert all_due(ports, START + 24 * HOUR) == []
 
@@ -86,7 +86,7 @@ def test_pages_go_newest_first_and_end(ports: StorePorts) -> None:
     ports.changes.commit(
         Change(
             now=START,
-            generation=GenerationWrite(None, row),
+            job=JobWrite(None, row),
             pointer_added=row,
             idempotency_key=IdempotencyKey("ana", "key#generations#1", "abc", row, START + HOUR),
         )

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from revela.ports import FinishGeneration, Ref
+from revela.ports import ProviderReport, Ref
 from tests.fakes.calls import Calls, port_call
 
 
@@ -15,16 +15,16 @@ class FakeCommands:
     def __init__(self, calls: Calls | None = None) -> None:
         self.calls = calls or Calls()
         self.started: list[Ref] = []
-        self.finished: list[FinishGeneration] = []
+        self.finished: list[ProviderReport] = []
         self.failure: Exception | None = None
 
     @port_call
-    def start_generations(self, refs: Iterable[Ref]) -> None:
+    def start(self, refs: Iterable[Ref]) -> None:
         self._may_send()
         self.started.extend(refs)
 
     @port_call
-    def finish_generations(self, commands: Iterable[FinishGeneration]) -> None:
+    def finish(self, reports: Iterable[ProviderReport]) -> None:
         self._may_send()
         self.finished.extend(commands)
 
@@ -32,7 +32,7 @@ class FakeCommands:
         taken, self.started = self.started, []
         return taken
 
-    def take_finished(self) -> list[FinishGeneration]:
+    def take_finished(self) -> list[ProviderReport]:
         taken, self.finished = self.finished, []
         return taken
 

@@ -17,7 +17,7 @@ from tests.fakes.outputs import FakeOutputs
 from tests.fakes.pace import FakePace
 from tests.fakes.pictures import FakePictures
 from tests.fakes.provider import FakeProvider
-from tests.fakes.store import FakeAccounts, FakeChanges, FakeGenerations, Store
+from tests.fakes.store import FakeAccounts, FakeChanges, FakeGenerations, FakeTrainings, Store
 from tests.fakes.telemetry import FakeTelemetry
 from tests.fakes.webhook_secrets import FakeWebhookSecrets
 from tests.fakes.webhook_urls import FakeWebhookUrls
@@ -46,6 +46,7 @@ class FakePorts:
 
     def __post_init__(self) -> None:
         self.generations = FakeGenerations(self.store, self.calls)
+        self.trainings = FakeTrainings(self.store, self.calls)
         self.accounts = FakeAccounts(self.store, self.calls)
         self.changes = FakeChanges(self.store, self.calls)
         self.outputs = FakeOutputs(self.calls)

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from revela.domain.errors import ProviderNotFound, ProviderTransient
 from revela.domain.prediction import Prediction, PredictionStatus
-from revela.ports import Clock, CreatePrediction
+from revela.ports import Clock, CreatePrediction, CreateTraining, UploadedFile
 from tests.fakes.calls import Calls, port_call
 from tests.fakes.clock import FakeClock
 from tests.fakes.outputs import FakeOutputs
@@ -32,6 +33,11 @@ class FakeProvider:
         self.outputs = outputs or FakeOutputs()
         self.requests: dict[str, CreatePrediction] = {}
         self.predictions: dict[str, Prediction] = {}
+        self.training_requests: dict[str, CreateTraining] = {}
+        self.trainings: dict[str, Prediction] = {}
+        self.uploads: dict[str, bytes] = {}
+        self.destinations: set[str] = set()
+        self.deleted_versions: list[str] = []
         self.canceled: list[str] = []
         self.failures: deque[Exception] = deque()
         self.obeys_cancel = True
@@ -39,7 +45,7 @@ class FakeProvider:
         self.secret = "whsec_" + "c2VjcmV0" * 4
         self._clock = clock or FakeClock()
         self._creates: deque[Exception | str] = deque()
-        self._delayed: list[CreatePrediction] = []
+        self._delayed: list[CreatePrediction | CreateTraining] = []
 
     # What a test scripts
 
@@ -68,7 +74,18 @@ class FakeProvider:
         return self._move(prediction_id, PredictionStatus.PROCESSING, started_at=self._clock.now())
 
     def succeed(self, prediction_id: str, output: Sequence[str] | None = None) -> Prediction:
-        """End well: with the URLs given, or with as many images as were asked for."""
+        """End well: with the URLs given, or with as many images as were asked for; a training with a version."""
+        if prediction_id in self.trainings:
+            request = self.training_requests[prediction_id]
+            weights = f"https://replicate.delivery/{prediction_id}/trained_model.tar"
+            self.outputs.files[weights] = f"weights of {prediction_id}".encode()
+            return self._end(
+                prediction_id,
+                PredictionStatus.SUCCEEDED,
+                trained_version=f"{request.destination}:{len(self.trainings):064x}",
+                weights_url=weights,
+                predict_time_s=1200.0,
+            )
         if output is None:
             output = self._render(prediction_id)
         return self._end(prediction_id, PredictionStatus.SUCCEEDED, output=tuple(output), predict_time_s=2.5)
@@ -92,16 +109,13 @@ class FakeProvider:
 
     @port_call
     def create_prediction(self, request: CreatePrediction) -> Prediction:
-        if not self._creates:
-            return self._created(request)
-        scripted = self._creates.popleft()
-        if isinstance(scripted, Exception):
-            raise scripted
-        if scripted == _LATER:
-            self._delayed.append(request)
-        else:
-            self._created(request)
-        raise ProviderTransient("connection reset after the request was sent")
+        return self._create(request)
+
+    @port_call
+    def create_training(self, request: CreateTraining) -> Prediction:
+        if request.destination not in self.destinations:
+            raise ProviderNotFound("The specified training destination does not exist")
+        return self._create(request)
 
     @port_call
     def get_prediction(self, prediction_id: str) -> Prediction:
@@ -110,6 +124,9 @@ class FakeProvider:
 
     @port_call
     def cancel_prediction(self, prediction_id: str) -> Prediction:
+        return self._canceled(prediction_id)
+
+    def _canceled(self, prediction_id: str) -> Prediction:
         self._may_fail()
         prediction = self._known(prediction_id)
         self.canceled.append(prediction_id)
@@ -117,8 +134,25 @@ class FakeProvider:
             return self.end_canceled(prediction_id)
         return prediction
 
+    @port_call
+    def get_training(self, training_id: str) -> Prediction:
+        self._may_fail()
+        return self._known(training_id)
+
+    @port_call
+    def cancel_training(self, training_id: str) -> Prediction:
+        return self._canceled(training_id)
+
     def list_predictions(self, *, created_after: datetime) -> Iterator[Sequence[Prediction]]:
-        newest_first = list(reversed(self.predictions.values()))
+        return self._list(self.predictions, created_after)
+
+    def list_trainings(self, *, created_after: datetime) -> Iterator[Sequence[Prediction]]:
+        return self._list(self.trainings, created_after)
+
+    def _list(
+        self, known: Mapping[str, Prediction], created_after: datetime
+    ) -> Iterator[Sequence[Prediction]]:
+        newest_first = list(reversed(known.values()))
         for start in range(0, max(1, len(newest_first)), self.page_size):
             page = self._page(newest_first, start)
             fresh = [p for p in page if p.created_at is not None and p.created_at >= created_after]
@@ -132,9 +166,59 @@ class FakeProvider:
         self._may_fail()
         return self.secret
 
+    @port_call
+    def ensure_destination(self, destination: str) -> None:
+        self._may_fail()
+        self.destinations.add(destination)
+
+    @port_call
+    def delete_version(self, provider_version: str) -> None:
+        self._may_fail()
+        self.deleted_versions.append(provider_version)
+
+    @port_call
+    def upload(self, path: Path, *, filename: str, content_type: str) -> UploadedFile:
+        self._may_fail()
+        id_ = f"file{len(self.uploads) + 1:04d}"
+        self.uploads[id_] = path.read_bytes()
+        return UploadedFile(id_, f"https://api.replicate.com/v1/files/{id_}")
+
+    @port_call
+    def delete_file(self, file_id: str) -> None:
+        self._may_fail()
+        self.uploads[file_id] = b""
+
+    @port_call
+    def account_name(self) -> str:
+        self._may_fail()
+        return "revela"
+
     # Below
 
-    def _created(self, request: CreatePrediction) -> Prediction:
+    def _create(self, request: CreatePrediction | CreateTraining) -> Prediction:
+        if not self._creates:
+            return self._created(request)
+        scripted = self._creates.popleft()
+        if isinstance(scripted, Exception):
+            raise scripted
+        if scripted == _LATER:
+            self._delayed.append(request)
+        else:
+            self._created(request)
+        raise ProviderTransient("connection reset after the request was sent")
+
+    def _created(self, request: CreatePrediction | CreateTraining) -> Prediction:
+        if isinstance(request, CreateTraining):
+            training_id = f"training{len(self.training_requests) + 1:04d}"
+            self.training_requests[training_id] = request
+            self.trainings[training_id] = Prediction(
+                id=training_id,
+                status=PredictionStatus.STARTING,
+                created_at=self._clock.now(),
+                input=dict(request.input),
+                version=request.trainer,
+            )
+            return self.trainings[training_id]
         prediction_id = f"prediction{len(self.requests) + 1:04d}"
         self.requests[prediction_id] = request
         self.predictions[prediction_id] = Prediction(
@@ -156,22 +240,27 @@ class FakeProvider:
             raise self.failures.popleft()
 
     def _known(self, prediction_id: str) -> Prediction:
-        if prediction_id not in self.predictions:
+        shelf = self._shelf(prediction_id)
+        if prediction_id not in shelf:
             raise ProviderNotFound(prediction_id)
-        return self.predictions[prediction_id]
+        return shelf[prediction_id]
+
+    def _shelf(self, prediction_id: str) -> dict[str, Prediction]:
+        return self.trainings if prediction_id in self.trainings else self.predictions
 
     def _end(self, prediction_id: str, status: PredictionStatus, **values: Any) -> Prediction:
         return self._move(prediction_id, status, completed_at=self._clock.now(), **values)
 
     def _move(self, prediction_id: str, status: PredictionStatus, **values: Any) -> Prediction:
-        before = self.predictions[prediction_id]
+        before = self._shelf(prediction_id)[prediction_id]
         if before.status.terminal:
             raise AssertionError(f"{prediction_id} has already ended: {before.status}")
         return self._change(prediction_id, status=status, **values)
 
     def _change(self, prediction_id: str, **values: Any) -> Prediction:
-        self.predictions[prediction_id] = self.predictions[prediction_id].model_copy(update=values)
-        return self.predictions[prediction_id]
+        shelf = self._shelf(prediction_id)
+        shelf[prediction_id] = shelf[prediction_id].model_copy(update=values)
+        return shelf[prediction_id]
 
     def _render(self, prediction_id: str) -> list[str]:
         asked = self.requests[prediction_id].input

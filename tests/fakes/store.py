@@ -1,4 +1,4 @@
-"""The tables as dictionaries, and the three ports over them."""
+"""The tables as dictionaries, and the ports over them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from datetime import datetime
 from revela.domain.account import Account
 from revela.domain.change import Change, IdempotencyKey, PredictionClaim
 from revela.domain.errors import Conflict, InvalidParam, InvalidRequest
-from revela.domain.generation import Generation, State
+from revela.domain.generation import Generation
+from revela.domain.job import Job, State
 from revela.domain.ledger import LedgerEntry
 from revela.domain.policy import DUE_SHARDS
-from revela.ports import Page, Ref
+from revela.domain.training import Training
+from revela.ports import ModelRef, Page, Ref
 from tests.fakes.calls import Calls, port_call
 
-_GENERATION, _ENTRY = re.compile(r"gen_[0-9A-Za-z]{1,40}"), re.compile(r"entry#[0-9]{12}")
+_GENERATION, _TRAINING = re.compile(r"gen_[0-9A-Za-z]{1,40}"), re.compile(r"trn_[0-9A-Za-z]{1,40}")
+_ENTRY = re.compile(r"entry#[0-9]{12}")
 
 
 class Store:
@@ -27,12 +30,16 @@ class Store:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.generations: dict[Ref, Generation] = {}
+        self.trainings: dict[Ref, Training] = {}
         self.accounts: dict[str, Account] = {}
         self.entries: dict[tuple[str, int], LedgerEntry] = {}
         self.pointers: dict[tuple[str, str], Ref] = {}
         self.predictions: dict[str, PredictionClaim] = {}
         self.idempotency_keys: dict[tuple[str, str], IdempotencyKey] = {}
         self.receipts: set[tuple[str, str]] = set()
+
+    def job(self, ref: Ref) -> Job | None:
+        return self.trainings.get(ref) if ref.of_training else self.generations.get(ref)
 
     def ledger_of(self, account_id: str) -> list[LedgerEntry]:
         """Return an account's entries in the order they were written."""
@@ -94,8 +101,42 @@ class FakeGenerations:
         with self._store.lock:
             stored = self._store.generations.get(_ref(generation))
             if stored is not None and stored.version != generation.version:
-                raise Conflict({"generation"})
+                raise Conflict({"job"})
             self._store.generations.pop(_ref(generation), None)
+
+
+class FakeTrainings:
+    def __init__(self, store: Store, calls: Calls | None = None) -> None:
+        self.calls = calls or Calls()
+        self._store = store
+
+    @port_call
+    def get(self, ref: Ref) -> Training | None:
+        return self._store.trainings.get(ref)
+
+    @port_call
+    def get_many(self, refs: Sequence[Ref]) -> list[Training]:
+        return [row for ref in dict.fromkeys(refs) if (row := self._store.trainings.get(ref))]
+
+    @port_call
+    def page(self, model: ModelRef, *, limit: int, cursor: str | None) -> Page[Training]:
+        before = _decoded(cursor, _TRAINING)
+        rows = [
+            row
+            for row in self._store.trainings.values()
+            if (row.user_id, row.model_id) == (model.user_id, model.id)
+            and (before is None or row.training_id < before)
+        ]
+        rows.sort(key=lambda row: row.id, reverse=True)
+        return Page(rows[:limit], _encoded(rows[limit - 1].training_id) if len(rows) > limit else None)
+
+    @port_call
+    def remove(self, training: Training) -> None:
+        with self._store.lock:
+            stored = self._store.trainings.get(_ref(training))
+            if stored is not None and stored.version != training.version:
+                raise Conflict({"job"})
+            self._store.trainings.pop(_ref(training), None)
 
 
 class FakeAccounts:
@@ -135,8 +176,8 @@ class FakeChanges:
 
 def _failed(store: Store, change: Change) -> Iterator[str]:
     """Yield the parts of the change that do not fit what is stored."""
-    if (write := change.generation) and not _still(store.generations.get(_ref(write.after)), write.before):
-        yield "generation"
+    if (write := change.job) and not _still(store.job(_ref(write.after)), write.before):
+        yield "job"
     if (account := change.account) and not _still(store.accounts.get(account.after.user_id), account.before):
         yield "account"
     if any((entry.account_id, entry.number) in store.entries for entry in change.entries):
@@ -158,8 +199,12 @@ def _failed(store: Store, change: Change) -> Iterator[str]:
 
 
 def _write(store: Store, change: Change) -> None:
-    if change.generation:
-        store.generations[_ref(change.generation.after)] = change.generation.stored
+    if change.job:
+        match stored := change.job.stored:
+            case Training():
+                store.trainings[_ref(stored)] = stored
+            case Generation():
+                store.generations[_ref(stored)] = stored
     if change.account:
         store.accounts[change.account.after.user_id] = change.account.stored
     for entry in change.entries:
@@ -177,14 +222,14 @@ def _write(store: Store, change: Change) -> None:
         store.receipts.add((change.receipt.user_id, change.receipt.reference))
 
 
-def _still(stored: Generation | Account | None, before: Generation | Account | None) -> bool:
+def _still(stored: Job | Account | None, before: Job | Account | None) -> bool:
     if stored is None or before is None:
         return stored is before
     return stored.version == before.version
 
 
-def _ref(generation: Generation) -> Ref:
-    return Ref(generation.user_id, generation.id)
+def _ref(job: Job) -> Ref:
+    return Ref(job.user_id, job.id)
 
 
 def _pointer(generation: Generation) -> tuple[str, str]:

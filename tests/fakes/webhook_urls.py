@@ -9,7 +9,7 @@ class FakeWebhookUrls:
     def __init__(self, base: str | None = "https://api.test") -> None:
         self.base = base
 
-    def for_generation(self, ref: Ref, attempt: int) -> str | None:
+    def for_job(self, ref: Ref, attempt: int) -> str | None:
         if self.base is None:
             return None
         return f"{self.base}/api/webhooks/generation?user={ref.user_id}&id={ref.id}&attempt={attempt}&token=t"

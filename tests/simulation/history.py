@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 
-from revela.domain.generation import TRANSITIONS, Generation, State
+from revela.domain.generation import Generation
+from revela.domain.job import TRANSITIONS, State
 from revela.domain.policy import DEADLINE_MARGIN, QUEUE_AGE_MAX
 from revela.domain.prediction import Prediction, PredictionStatus
 from revela.ports import Ref

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from revela.domain.generation import State
+from revela.domain.job import State
 from revela.domain.prediction import PredictionStatus
 from tests.simulation.world import World
 from tests.unit.usecases.money import assert_sound

@@ -16,7 +16,7 @@ from revela.adapters.replicate.signature import is_signed
 from revela.adapters.replicate.webhooks import reduced_prediction
 from revela.adapters.url_token import is_url_token
 from revela.domain.prediction import Prediction, PredictionStatus
-from revela.ports import FinishGeneration, Ref
+from revela.ports import ProviderReport, Ref
 from revela.usecases.hear_webhook import DoorPorts, HearWebhook, Verdict, hear_webhook
 from tests.fakes import Calls, FakePorts
 from tests.fakes.calls import port_call
@@ -56,7 +56,7 @@ class Proofs:
 class Reports:
     """The queue as the open door writes to it; `put` receives what a worker makes of the message."""
 
-    def __init__(self, calls: Calls, put: Callable[[FinishGeneration], None]) -> None:
+    def __init__(self, calls: Calls, put: Callable[[ProviderReport], None]) -> None:
         self.calls = calls
         self._put = put
 
@@ -64,7 +64,7 @@ class Reports:
     def send(self, user_id: str, report: Mapping[str, Any]) -> None:
         read = json.loads(json.dumps(report))
         prediction = Prediction.model_validate(read["prediction"])
-        self._put(FinishGeneration(Ref(read["user_id"], read["id"]), read["attempt"], prediction))
+        self._put(ProviderReport(Ref(read["user_id"], read["id"]), read["attempt"], prediction))
 
 
 class Webhooks:
@@ -79,7 +79,7 @@ class Webhooks:
         chance: random.Random,
         provider: SimulatedReplicate,
         processes: Processes,
-        put: Callable[[FinishGeneration], None],
+        put: Callable[[ProviderReport], None],
     ) -> None:
         self.lost = 0.0
         self.doubled = 0.0

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from revela.adapters.webhook_urls import SignedWebhookUrls
 from revela.domain.errors import Refused, Transient
 from revela.domain.generation import Generation
-from revela.ports import FinishGeneration, Ref
+from revela.ports import ProviderReport, Ref
 from revela.usecases.accept_generation import Accepted, AcceptGeneration, accept_generation
 from revela.usecases.cancel_generation import cancel_generation
 from revela.usecases.delete_generation import delete_generation
@@ -90,7 +90,7 @@ class World:
         self.judge.watch()
         self.processes = Processes(self.ports, self.chance)
         self.starts: Queue[Ref] = Queue(clock, self.chance, visibility=START_VISIBILITY)
-        self.finishes: Queue[FinishGeneration] = Queue(clock, self.chance, visibility=FINISH_VISIBILITY)
+        self.finishes: Queue[ProviderReport] = Queue(clock, self.chance, visibility=FINISH_VISIBILITY)
         self.webhooks = Webhooks(self.ports, self.chance, self.provider, self.processes, self.finishes.put)
         self.happened: list[str] = []
         self._accepted: dict[tuple[str, str], str] = {}
@@ -215,7 +215,7 @@ class World:
     def finish_messages_arrive(self) -> None:
         batch = self.finishes.take(self.chance.randint(1, FINISH_BATCH))
 
-        def work(ports: FakePorts, until: datetime) -> list[Received[FinishGeneration]]:
+        def work(ports: FakePorts, until: datetime) -> list[Received[ProviderReport]]:
             failed = []
             for received in batch:
                 try:
@@ -224,7 +224,7 @@ class World:
                     failed.append(received)
             return failed
 
-        def then(outcome: Outcome[list[Received[FinishGeneration]]]) -> None:
+        def then(outcome: Outcome[list[Received[ProviderReport]]]) -> None:
             _expect(outcome)
             for received in batch if outcome.result is None else outcome.result:
                 self.finishes.give_back(received)

@@ -18,7 +18,8 @@ from api.requests import (
 from api.responses import PRIVATE, answer, rate_limit, without_body
 from api.routing import Router
 from revela import bootstrap
-from revela.domain.generation import Generation, State
+from revela.domain.generation import Generation
+from revela.domain.job import State
 from revela.usecases.accept_generation import AcceptGeneration
 from revela.usecases.list_generations import ListGenerations
 from revela.usecases.show_generation import GenerationView

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         Provider,
         Ref,
         Telemetry,
+        Trainings,
         WebhookUrls,
     )
     from revela.usecases.accept_generation import Accepted
@@ -71,6 +72,12 @@ class Wiring:
         from revela.adapters.dynamodb.generations import DynamoGenerations
 
         return DynamoGenerations(self.tables)
+
+    @cached_property
+    def trainings(self) -> Trainings:
+        from revela.adapters.dynamodb.trainings import DynamoTrainings
+
+        return DynamoTrainings(self.tables)
 
     @cached_property
     def accounts(self) -> Accounts:
@@ -139,6 +146,8 @@ class Wiring:
             self.client("sqs"),
             generation_queue_url=queues.generation,
             generation_webhook_queue_url=queues.generation_webhook,
+            training_queue_url=queues.training,
+            training_webhook_queue_url=queues.training_webhook,
         )
 
     @cached_property
@@ -262,7 +271,11 @@ def hear_webhook() -> partial[Verdict]:
         hear_webhook,
         ports=DoorPorts(
             proofs=WebhookProofs(wiring.webhook_secrets),
-            reports=WebhookReports(wiring.client("sqs"), wiring.settings.queues.generation_webhook),
+            reports=WebhookReports(
+                wiring.client("sqs"),
+                generation_queue_url=wiring.settings.queues.generation_webhook,
+                training_queue_url=wiring.settings.queues.training_webhook,
+            ),
             reduced=reduced_prediction,
             clock=wiring.clock,
             telemetry=wiring.telemetry,

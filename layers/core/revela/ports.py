@@ -16,11 +16,13 @@ from revela.domain.account import Account
 from revela.domain.catalog import Catalog
 from revela.domain.change import Change, IdempotencyKey
 from revela.domain.events import DomainEvent
-from revela.domain.generation import Generation, State
+from revela.domain.generation import Generation
+from revela.domain.job import AnyJob, State
 from revela.domain.ledger import LedgerEntry
 from revela.domain.model_health import ModelHealth
 from revela.domain.pace import Turns
 from revela.domain.prediction import Prediction
+from revela.domain.training import Training
 
 Item = TypeVar("Item", covariant=True)
 
@@ -35,20 +37,37 @@ class Page(Generic[Item]):
 
 @dataclass(frozen=True)
 class Ref:
-    """Names one generation: its owner and its id."""
+    """Names one job: its owner and its id, which tells its kind."""
+
+    user_id: str
+    id: str
+
+    @property
+    def of_training(self) -> bool:
+        return "#trn_" in self.id
+
+
+class Jobs(Protocol[AnyJob]):
+    """Reads are strongly consistent, but for pages and what is due."""
+
+    def get(self, ref: Ref) -> AnyJob | None: ...
+
+    def get_many(self, refs: Sequence[Ref]) -> list[AnyJob]:
+        """Return those that exist, in any order."""
+
+    def remove(self, job: AnyJob) -> None:
+        """Forget a row that is still as given, or gone already. Raises Conflict."""
+
+
+@dataclass(frozen=True)
+class ModelRef:
+    """Names one personal model: its owner and its id."""
 
     user_id: str
     id: str
 
 
-class Generations(Protocol):
-    """Reads are strongly consistent, but for `due` and `page`."""
-
-    def get(self, ref: Ref) -> Generation | None: ...
-
-    def get_many(self, refs: Sequence[Ref]) -> list[Generation]:
-        """Return those that exist, in any order."""
-
+class Generations(Jobs[Generation], Protocol):
     def page(
         self, user_id: str, *, limit: int, cursor: str | None, state: State | None, model: str | None
     ) -> Page[Generation]:
@@ -65,8 +84,10 @@ class Generations(Protocol):
     def due(self, shard: int, *, until: datetime, limit: int) -> list[Ref]:
         """Return what is due, longest overdue first."""
 
-    def remove(self, generation: Generation) -> None:
-        """Forget a row that is still as given, or gone already. Raises Conflict."""
+
+class Trainings(Jobs[Training], Protocol):
+    def page(self, model: ModelRef, *, limit: int, cursor: str | None) -> Page[Training]:
+        """Return a page of a model's trainings, newest first. Raises InvalidRequest on a bad cursor."""
 
 
 class Accounts(Protocol):
@@ -95,8 +116,29 @@ class CreatePrediction:
     cancel_after_s: int
 
 
+@dataclass(frozen=True)
+class CreateTraining:
+    """`trainer` is `owner/name:version`; `destination` the `owner/name` that the new version goes under."""
+
+    trainer: str
+    destination: str
+    input: Mapping[str, Any]
+    webhook_url: str | None
+
+
+@dataclass(frozen=True)
+class UploadedFile:
+    """What the provider keeps for a job's input; `url` is what an input names it by."""
+
+    id: str
+    url: str
+
+
 class Provider(Protocol):
-    """All may raise ProviderTransient and its kinds, ProviderRejected and ProviderNotFound."""
+    """All may raise ProviderTransient and its kinds, ProviderRejected and ProviderNotFound.
+
+    Trainings are told of as predictions are.
+    """
 
     def create_prediction(self, request: CreatePrediction) -> Prediction:
         """Create once, never repeated inside: ProviderTransient alone means that nobody knows."""
@@ -107,6 +149,31 @@ class Provider(Protocol):
 
     def list_predictions(self, *, created_after: datetime) -> Iterator[Sequence[Prediction]]:
         """Yield pages, newest first, until one would be older than `created_after`."""
+
+    def create_training(self, request: CreateTraining) -> Prediction:
+        """As `create_prediction`. Raises ProviderNotFound when there is no such destination or trainer."""
+
+    def get_training(self, training_id: str) -> Prediction: ...
+
+    def cancel_training(self, training_id: str) -> Prediction: ...
+
+    def list_trainings(self, *, created_after: datetime) -> Iterator[Sequence[Prediction]]:
+        """As `list_predictions`."""
+
+    def ensure_destination(self, destination: str) -> None:
+        """Have the model that versions are trained under exist; it is made once."""
+
+    def delete_version(self, provider_version: str) -> None:
+        """Delete a trained version with its predictions; one that is gone is no error."""
+
+    def upload(self, path: Path, *, filename: str, content_type: str) -> UploadedFile:
+        """Give the provider a file to keep for a day."""
+
+    def delete_file(self, file_id: str) -> None:
+        """Forget an upload; one that is gone is no error."""
+
+    def account_name(self) -> str:
+        """Return the account's name at the provider, under which its models are."""
 
     def webhook_secret(self) -> str: ...
 
@@ -177,7 +244,7 @@ class Objects(Protocol):
 
 
 @dataclass(frozen=True)
-class FinishGeneration:
+class ProviderReport:
     """What the provider said of a prediction that was created for `ref`'s `attempt`."""
 
     ref: Ref
@@ -188,9 +255,11 @@ class FinishGeneration:
 class Commands(Protocol):
     """Messages to workers: hints, delivered at least once. Raise Transient when they cannot be sent."""
 
-    def start_generations(self, refs: Iterable[Ref]) -> None: ...
+    def start(self, refs: Iterable[Ref]) -> None:
+        """Have each job taken to the provider by the worker of its kind."""
 
-    def finish_generations(self, commands: Iterable[FinishGeneration]) -> None: ...
+    def finish(self, reports: Iterable[ProviderReport]) -> None:
+        """Have what the provider said acted on."""
 
 
 class Events(Protocol):
@@ -239,7 +308,7 @@ class Health(Protocol):
 
 
 class WebhookUrls(Protocol):
-    def for_generation(self, ref: Ref, attempt: int) -> str | None:
+    def for_job(self, ref: Ref, attempt: int) -> str | None:
         """Return the URL the provider calls back, with a token only we can make.
 
         None where there are no webhooks.
@@ -291,6 +360,8 @@ class Ports(Protocol):
     def catalog(self) -> Catalog: ...
     @property
     def generations(self) -> Generations: ...
+    @property
+    def trainings(self) -> Trainings: ...
     @property
     def accounts(self) -> Accounts: ...
     @property

@@ -24,6 +24,7 @@ class BadSettings(Exception):
 @dataclass(frozen=True)
 class Tables:
     generations: str
+    models: str
     credits: str
     ledger: str
     control: str
@@ -33,6 +34,8 @@ class Tables:
 class Queues:
     generation: str
     generation_webhook: str
+    training: str
+    training_webhook: str
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class Settings:
         get = self._environ.get
         return Tables(
             generations=get("GENERATIONS_TABLE", ""),
+            models=get("MODELS_TABLE", ""),
             credits=get("CREDITS_TABLE", ""),
             ledger=get("LEDGER_TABLE", ""),
             control=get("CONTROL_TABLE", ""),
@@ -70,6 +74,8 @@ class Settings:
         return Queues(
             generation=get("GENERATION_QUEUE_URL", ""),
             generation_webhook=get("GENERATION_WEBHOOK_QUEUE_URL", ""),
+            training=get("TRAINING_QUEUE_URL", ""),
+            training_webhook=get("TRAINING_WEBHOOK_QUEUE_URL", ""),
         )
 
     @cached_property

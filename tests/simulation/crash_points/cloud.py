@@ -30,7 +30,7 @@ from revela.bootstrap import aws_client
 from revela.domain.errors import Transient
 from revela.domain.generation import Generation
 from revela.domain.prediction import Prediction
-from revela.ports import FinishGeneration, Ref
+from revela.ports import ProviderReport, Ref
 from revela.settings import Settings
 from revela.usecases import moving, reconcile_jobs
 from revela.usecases.hear_webhook import DoorPorts, HearWebhook, hear_webhook
@@ -116,13 +116,13 @@ class Cloud:
         self.real_time.now_s += by.total_seconds()
         self.run(self._settled())
 
-    def take_sent(self) -> tuple[list[Ref], list[FinishGeneration]]:
+    def take_sent(self) -> tuple[list[Ref], list[ProviderReport]]:
         looked_at, self._messages_seen = self._messages_seen, len(self.breaker.seen)
         if not self.breaker.saw("sqs.", since=looked_at):
             return [], []
         starts, finishes = (list(map(json.loads, self._received(url))) for url in self.queue_urls)
         return [Ref(body["user_id"], body["id"]) for body in starts], [
-            FinishGeneration(
+            ProviderReport(
                 Ref(body["user_id"], body["id"]),
                 body["attempt"],
                 Prediction.model_validate(body["prediction"]),

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 from revela.adapters.dynamodb.mapping import account_of, entry_of, generation_of
 from revela.domain.change import PredictionClaim
-from revela.domain.generation import Generation, State
+from revela.domain.generation import Generation
+from revela.domain.job import State
 from revela.ports import Ref
 from tests.contract.aws import NAMES
 from tests.fakes import FakePorts, Store

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from revela.domain.errors import NotFound, NotNow, Transient
-from revela.domain.generation import Generation, State
-from revela.ports import FinishGeneration, Ports, Ref
+from revela.domain.generation import Generation
+from revela.domain.job import State
+from revela.ports import Ports, ProviderReport, Ref
 from revela.usecases.accept_generation import AcceptGeneration, accept_generation
 from revela.usecases.cancel_generation import cancel_generation
 from revela.usecases.delete_generation import delete_generation
@@ -60,7 +61,7 @@ class Installation(Protocol):
     def pass_time(self, by: timedelta) -> None:
         """Let the provider go on, and its webhooks arrive."""
 
-    def take_sent(self) -> tuple[list[Ref], list[FinishGeneration]]:
+    def take_sent(self) -> tuple[list[Ref], list[ProviderReport]]:
         """Return the messages to start and to finish that were sent since."""
 
     def rows(self) -> Iterable[Generation]: ...
@@ -80,7 +81,7 @@ class History:
     def __init__(self, on: Installation) -> None:
         self.on = on
         self.starts: Queue[Ref] = Queue(START_VISIBILITY, START_BATCH)
-        self.finishes: Queue[FinishGeneration] = Queue(FINISH_VISIBILITY, FINISH_BATCH)
+        self.finishes: Queue[ProviderReport] = Queue(FINISH_VISIBILITY, FINISH_BATCH)
         self.accepted: dict[str, Ref] = {}
         self.deleted: set[str] = set()
         self.last_asked_at = self.rested_at = on.now()
@@ -194,13 +195,13 @@ class History:
                     self.starts.delete(message)
             self._post()
         while told := self.finishes.take(self.on.now()):
-            failed: list[FinishGeneration] = []
+            failed: list[ProviderReport] = []
 
             def work(
                 ports: Ports,
                 until: datetime,
-                told: list[FinishGeneration] = [message.body for message in told],  # noqa: B006
-                failed: list[FinishGeneration] = failed,
+                told: list[ProviderReport] = [message.body for message in told],  # noqa: B006
+                failed: list[ProviderReport] = failed,
             ) -> None:
                 for command in told:
                     try:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from revela.domain.generation import State
+from revela.domain.job import State
 from tests.simulation.crash_points.breaker import Fault
 from tests.simulation.crash_points.history import History
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from revela.domain.events import GenerationSeen, event_of
-from revela.domain.generation import TRANSITIONS, Generation, State
+from revela.domain.generation import Generation
+from revela.domain.job import TRANSITIONS, State
 from tests.examples import a_generation
 
 S = State

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from revela.domain.generation import (
+from revela.domain.generation import Generation
+from revela.domain.job import (
     LIVE,
     TERMINAL,
     TRANSITIONS,
     Event,
     Failure,
-    Generation,
     ImpossibleTransition,
     State,
     fingerprint,

@@ -64,4 +64,4 @@ def test_webhooks_can_be_switched_off() -> None:
     ports = FakePorts()
     ports.webhook_urls.base = None
 
-    assert ports.webhook_urls.for_generation(Ref("u", "gen_1"), 1) is None
+    assert ports.webhook_urls.for_job(Ref("u", "gen_1"), 1) is None

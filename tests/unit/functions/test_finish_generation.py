@@ -6,7 +6,7 @@ import pytest
 
 from finish_generation.handler import handler
 from revela.domain.errors import ProviderTransient, Transient
-from revela.domain.generation import State
+from revela.domain.job import State
 from revela.usecases.cancel_generation import cancel_generation
 from tests.fakes import picture_bytes
 from tests.unit.functions.worker import (

@@ -139,7 +139,9 @@ def test_a_row_that_cannot_be_read_holds_up_no_other(ports: FakePorts) -> None:
 
 
 def test_the_samples_are_items_as_they_are_written() -> None:
-    tables = Tables(settings.Tables("Generations", "Credits", "Ledger", "Control"), region="us-east-1")
+    tables = Tables(
+        settings.Tables("Generations", "Models", "Credits", "Ledger", "Control"), region="us-east-1"
+    )
     written = generation_row(tables, a_generation(ID), write_id="w").serialize()
 
     (record,) = sample("accepted")

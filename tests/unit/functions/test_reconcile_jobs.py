@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from reconcile_jobs.handler import handler
-from revela.domain.generation import State
+from revela.domain.job import State
 from tests.unit.functions.worker import JOB, WorkerPorts, invoke, sample
 from tests.unit.usecases.system import System
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import Counter
 
 from revela.domain.account import Account
-from revela.domain.generation import Generation, State
+from revela.domain.generation import Generation
+from revela.domain.job import State
 from revela.domain.ledger import EntryKind
 from revela.domain.messages import FAILURES
 from tests.fakes import FakeObjects, FakePorts, Store

@@ -7,9 +7,10 @@ from typing import Any
 
 from revela.domain.account import Account
 from revela.domain.errors import ProviderTransient
-from revela.domain.generation import Generation, State
+from revela.domain.generation import Generation
+from revela.domain.job import State
 from revela.domain.prediction import Prediction
-from revela.ports import CreatePrediction, FinishGeneration, Ref
+from revela.ports import CreatePrediction, ProviderReport, Ref
 from revela.usecases.accept_generation import AcceptGeneration, accept_generation
 from revela.usecases.finish_generation import finish_generation
 from revela.usecases.grant_credits import GrantCredits, grant_credits
@@ -64,7 +65,7 @@ class System:
     ) -> None:
         """Deliver what the provider says of a prediction, as the webhook of `attempt`."""
         until = self.ports.clock.now() + time_left
-        finish_generation(FinishGeneration(at, attempt, prediction), ports=self.ports, until=until)
+        finish_generation(ProviderReport(at, attempt, prediction), ports=self.ports, until=until)
 
     def hear(
         self, row: Generation, prediction: Prediction, *, time_left: timedelta = FINISH_TIMEOUT

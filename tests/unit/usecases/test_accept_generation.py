@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from revela.domain.errors import Conflict, InvalidRequest, NoCredits, NotNow, TooMany, Transient
-from revela.domain.generation import Generation, State
+from revela.domain.generation import Generation
+from revela.domain.job import State
 from revela.usecases.accept_generation import AcceptGeneration, accept_generation
 from revela.usecases.cancel_generation import cancel_generation
 from tests.fakes import FakePorts

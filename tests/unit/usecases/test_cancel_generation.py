@@ -14,7 +14,8 @@ from revela.domain.errors import (
     ProviderUnavailable,
     Transient,
 )
-from revela.domain.generation import Generation, State
+from revela.domain.generation import Generation
+from revela.domain.job import State
 from revela.domain.prediction import PredictionStatus
 from revela.ports import Ref
 from revela.usecases.cancel_generation import cancel_generation

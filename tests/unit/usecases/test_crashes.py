@@ -9,7 +9,8 @@ from functools import partial
 import pytest
 
 from revela.domain.errors import NotFound, NotNow
-from revela.domain.generation import Generation, State
+from revela.domain.generation import Generation
+from revela.domain.job import State
 from revela.usecases.cancel_generation import cancel_generation
 from revela.usecases.delete_generation import delete_generation
 from tests.fakes import FakePorts

@@ -7,7 +7,8 @@ import pytest
 from revela.domain.errors import (
     ProviderTransient,
 )
-from revela.domain.generation import Generation, State
+from revela.domain.generation import Generation
+from revela.domain.job import State
 from revela.usecases.cancel_generation import cancel_generation
 from tests.fakes import FakePorts
 from tests.unit.usecases.system import System, ref

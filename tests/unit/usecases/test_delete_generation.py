@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from revela.domain.errors import NotFound, NotNow, Transient
-from revela.domain.generation import State
+from revela.domain.job import State
 from revela.domain.ledger import EntryKind
 from revela.ports import Ref
 from revela.usecases.delete_generation import delete_generation

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from revela.domain.generation import Generation, State
+from revela.domain.generation import Generation
+from revela.domain.job import State
 from tests.fakes import FakePorts
 from tests.unit.usecases.system import System
 

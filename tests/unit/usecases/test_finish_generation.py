@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from revela.domain.generation import State
+from revela.domain.job import State
 from revela.domain.ledger import EntryKind
 from revela.domain.prediction import PredictionStatus
 from revela.ports import Ref

@@ -6,7 +6,7 @@ import pytest
 
 from revela.domain.account import Account, GrantSource
 from revela.domain.errors import Conflict, InvalidRequest, NoCredits, Transient
-from revela.domain.generation import State
+from revela.domain.job import State
 from revela.domain.ledger import EntryKind
 from revela.usecases.cancel_generation import cancel_generation
 from revela.usecases.grant_credits import GrantCredits, grant_credits

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from revela.domain.errors import InvalidRequest
-from revela.domain.generation import State
+from revela.domain.job import State
 from revela.usecases.list_generations import ListGenerations, list_generations
 from tests.fakes import FakePorts
 from tests.unit.usecases.system import ANA, BIA, System

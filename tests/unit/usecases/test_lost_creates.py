@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from revela.domain.errors import ProviderTransient
-from revela.domain.generation import Generation, State
+from revela.domain.generation import Generation
+from revela.domain.job import State
 from revela.domain.policy import START_LEASE
 from tests.fakes import FakePorts
 from tests.unit.usecases.system import ANA, BIA, System, ref

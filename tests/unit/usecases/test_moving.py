@@ -7,7 +7,8 @@ import pytest
 
 from revela.domain.change import Change, PredictionClaim
 from revela.domain.errors import Conflict, Transient
-from revela.domain.generation import Event, Generation, ImpossibleTransition, State
+from revela.domain.generation import Generation
+from revela.domain.job import Event, ImpossibleTransition, State
 from revela.ports import Ref
 from revela.usecases.cancel_generation import cancel_generation
 from revela.usecases.moving import Move, hand_over, move

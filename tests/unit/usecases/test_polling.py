@@ -11,7 +11,7 @@ from revela.domain.errors import (
     ProviderTransient,
     Transient,
 )
-from revela.domain.generation import State
+from revela.domain.job import State
 from revela.domain.policy import START_LEASE
 from revela.usecases.delete_generation import delete_generation
 from revela.usecases.reconcile_jobs import reconcile_jobs

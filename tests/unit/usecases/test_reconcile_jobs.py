@@ -11,7 +11,8 @@ from revela.domain.errors import (
     ProviderTransient,
     Transient,
 )
-from revela.domain.generation import Generation, State
+from revela.domain.generation import Generation
+from revela.domain.job import State
 from revela.usecases.cancel_generation import cancel_generation
 from revela.usecases.delete_generation import delete_generation
 from revela.usecases.reconcile_jobs import reconcile_jobs
@@ -259,7 +260,7 @@ def test_contention_in_polling_keeps_no_other_row(system: System, ports: FakePor
         if name == "FakeChanges.commit":
             writes += 1
             if writes > 2:  # both visits are written; what follows of the lost create is not
-                raise Conflict({"generation"})
+                raise Conflict({"job"})
 
     ports.calls.before = contended
     reconcile_jobs(ports=ports, until=ports.clock.now() + timedelta(minutes=5))

@@ -11,7 +11,8 @@ from revela.domain.errors import (
     ProviderUnauthorized,
     ProviderUnavailable,
 )
-from revela.domain.generation import Generation, State
+from revela.domain.generation import Generation
+from revela.domain.job import State
 from revela.domain.policy import START_LEASE
 from tests.fakes import FakePorts
 from tests.unit.usecases.system import System

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from revela.domain.errors import ProviderNotFound, Transient, Unavailable
-from revela.domain.generation import State
+from revela.domain.job import State
 from revela.domain.model_health import FAILURES_MAX, RESTS_FOR
 from revela.domain.policy import QUEUE_AGE_MAX
 from revela.usecases.accept_generation import AcceptGeneration, accept_generation

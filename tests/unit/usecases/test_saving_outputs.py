@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from revela.domain.errors import Conflict, OutputUnusable, ProviderTransient, Transient
-from revela.domain.generation import Generation, State
+from revela.domain.generation import Generation
+from revela.domain.job import State
 from revela.domain.policy import SAVING_LEASE
 from revela.domain.prediction import Prediction
 from tests.fakes import FakePorts, picture_bytes

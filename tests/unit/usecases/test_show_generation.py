@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from revela.domain.errors import NotFound
-from revela.domain.generation import Generation, Output, State
+from revela.domain.generation import Generation, Output
+from revela.domain.job import State
 from revela.ports import Ref
 from revela.usecases.show_generation import show_generation, view
 from tests.examples import a_generation

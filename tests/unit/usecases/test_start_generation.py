@@ -11,7 +11,8 @@ from revela.domain.errors import (
     ProviderTransient,
     Transient,
 )
-from revela.domain.generation import Generation, State
+from revela.domain.generation import Generation
+from revela.domain.job import State
 from revela.domain.policy import START_LEASE
 from revela.ports import Ref
 from revela.usecases.start_generation import start_generation
@@ -47,7 +48,7 @@ def test_the_provider_is_told_the_deadline_and_whom_to_call(system: System, port
     (request,) = ports.provider.requests.values()
     assert request.cancel_after_s == 300
     assert row.deadline_at == ports.clock.now() + timedelta(seconds=300)
-    assert request.webhook_url == ports.webhook_urls.for_generation(ref(row), 1)
+    assert request.webhook_url == ports.webhook_urls.for_job(ref(row), 1)
 
 
 def test_where_there_are_no_webhooks_none_is_asked_for(system: System, ports: FakePorts) -> None:

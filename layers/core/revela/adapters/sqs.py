@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from revela.adapters.message_group import message_group
 from revela.domain.errors import Transient
 from revela.domain.prediction import Prediction
-from revela.ports import FinishGeneration, Ref
+from revela.ports import ProviderReport, Ref
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -27,34 +27,41 @@ class SqsCommands:
     """Messages are grouped by user on standard queues, so that one busy user does not hold up the rest."""
 
     def __init__(
-        self, client: SQSClient, *, generation_queue_url: str, generation_webhook_queue_url: str
+        self,
+        client: SQSClient,
+        *,
+        generation_queue_url: str,
+        generation_webhook_queue_url: str,
+        training_queue_url: str,
+        training_webhook_queue_url: str,
     ) -> None:
         self._client = client
-        self._generation_queue_url = generation_queue_url
-        self._generation_webhook_queue_url = generation_webhook_queue_url
+        # By whether they are of trainings.
+        self._start_urls = {False: generation_queue_url, True: training_queue_url}
+        self._finish_urls = {False: generation_webhook_queue_url, True: training_webhook_queue_url}
 
-    def start_generations(self, refs: Iterable[Ref]) -> None:
-        self._send(
-            self._generation_queue_url,
-            ((ref.user_id, {"user_id": ref.user_id, "id": ref.id}) for ref in refs),
-        )
+    def start(self, refs: Iterable[Ref]) -> None:
+        messages = [(ref, {"user_id": ref.user_id, "id": ref.id}) for ref in refs]
+        self._send_each_kind(self._start_urls, messages)
 
-    def finish_generations(self, commands: Iterable[FinishGeneration]) -> None:
-        self._send(
-            self._generation_webhook_queue_url,
+    def finish(self, reports: Iterable[ProviderReport]) -> None:
+        messages = [
             (
-                (
-                    command.ref.user_id,
-                    {
-                        "user_id": command.ref.user_id,
-                        "id": command.ref.id,
-                        "attempt": command.attempt,
-                        "prediction": _body(command.prediction),
-                    },
-                )
-                for command in commands
-            ),
-        )
+                report.ref,
+                {
+                    "user_id": report.ref.user_id,
+                    "id": report.ref.id,
+                    "attempt": report.attempt,
+                    "prediction": _body(report.prediction),
+                },
+            )
+            for report in reports
+        ]
+        self._send_each_kind(self._finish_urls, messages)
+
+    def _send_each_kind(self, urls: dict[bool, str], messages: list[tuple[Ref, dict[str, Any]]]) -> None:
+        for of_training, url in urls.items():
+            self._send(url, ((ref.user_id, body) for ref, body in messages if ref.of_training is of_training))
 
     def _send(self, queue_url: str, messages: Iterable[tuple[str, dict[str, Any]]]) -> None:
         waiting = iter(messages)
@@ -84,8 +91,11 @@ class SqsCommands:
 
 
 def _body(prediction: Prediction) -> dict[str, Any]:
-    """Return what `finish_generation` needs to know; the webhook's door sends the same shape."""
-    body = prediction.model_dump(mode="json", exclude={"input", "version"})
+    """Return what its worker needs to know; the webhook's door sends the same shape."""
+    body = prediction.model_dump(mode="json", exclude={"input", "version", "progress", "eta_s"})
+    for field in ("trained_version", "weights_url"):
+        if body[field] is None:
+            del body[field]
     return body | {
         "output": body["output"][:_OUTPUTS_MAX],
         "error": prediction.error[:_ERROR_MAX_CHARS] if prediction.error else None,

@@ -1,4 +1,4 @@
-"""GenerationWebhookQueue as the open door writes to it: botocore's client, no pydantic."""
+"""The queues of webhooks as the open door writes to them: botocore's client, no pydantic."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ if TYPE_CHECKING:
 
 
 class WebhookReports:
-    def __init__(self, client: SQSClient, queue_url: str) -> None:
+    def __init__(self, client: SQSClient, *, generation_queue_url: str, training_queue_url: str) -> None:
         self._client = client
-        self._queue_url = queue_url
+        self._generation_queue_url = generation_queue_url
+        self._training_queue_url = training_queue_url
 
     def send(self, user_id: str, report: Mapping[str, Any]) -> None:
         """Send one report. Raises Transient."""
         try:
             self._client.send_message(
-                QueueUrl=self._queue_url,
+                QueueUrl=self._training_queue_url if "#trn_" in report["id"] else self._generation_queue_url,
                 MessageBody=json.dumps(report, separators=(",", ":")),
                 MessageGroupId=message_group(user_id),
             )

@@ -1,4 +1,4 @@
-"""Where the provider calls back: one URL per attempt of a generation, which only we can make."""
+"""Where the provider calls back: one URL per attempt of a job, which only we can make."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from revela.adapters.url_token import url_token
 from revela.ports import Ref
 
-PATH = "/api/webhooks/generation"
+PATH, TRAINING_PATH = "/api/webhooks/generation", "/api/webhooks/training"
 
 
 class SignedWebhookUrls:
@@ -21,9 +21,9 @@ class SignedWebhookUrls:
         self._base_url = base_url.rstrip("/") if base_url else None
         self._key = key
 
-    def for_generation(self, ref: Ref, attempt: int) -> str | None:
+    def for_job(self, ref: Ref, attempt: int) -> str | None:
         if self._base_url is None:
             return None
         token = url_token(self._key(), user_id=ref.user_id, generation_id=ref.id, attempt=attempt)
         query = urlencode({"user": ref.user_id, "id": ref.id, "attempt": attempt, "token": token})
-        return f"{self._base_url}{PATH}?{query}"
+        return f"{self._base_url}{TRAINING_PATH if ref.of_training else PATH}?{query}"

@@ -24,6 +24,8 @@ RELEASE_GRACE = timedelta(days=7)
 SPENT_GRANT_KEPT = timedelta(days=30)
 
 GrantSource = Literal["plan", "pack", "promotion", "operator"]
+# Which of an account's counters a live job is in. Trainings stand in nobody's line.
+Place = Literal["waiting", "running", "training"]
 # Promotional credits burn before paid ones.
 PRIORITIES: dict[GrantSource, int] = {"promotion": 0, "plan": 10, "operator": 20, "pack": 30}
 
@@ -62,6 +64,7 @@ class Account(BaseModel):
     spent: int = 0
     running: int = 0
     waiting: int = 0
+    trainings: int = 0
     entries: int = 0
     grants: tuple[Grant, ...] = ()
     day: date
@@ -147,9 +150,7 @@ def hold(account: Account, plan: Plan, *, cost: int, images: int, now: datetime)
         NoCredits: fewer credits are available than `cost`.
         TooMany: the plan's waiting room or its images of the day are used up.
     """
-    account, entries = expire(account, now=now)
-    if account.available < cost:
-        raise NoCredits("insufficient_credits", required=cost, available=account.available)
+    account, entries = _able_to_pay(account, cost, now)
     account = _of_today(account, now)
     images_today = account.images_today + images
     if images_today > plan.images_per_day:
@@ -157,18 +158,24 @@ def hold(account: Account, plan: Plan, *, cost: int, images: int, now: datetime)
     starts = account.running < plan.jobs_at_once and account.waiting == 0
     if not starts and account.waiting >= plan.jobs_waiting:
         raise TooMany("too_many_jobs", running=plan.jobs_at_once, waiting=plan.jobs_waiting, retry_after_s=30)
-    grants, held_from = _burn(account.grants, cost)
-    after = _changed(
-        account,
-        now,
-        available=account.available - cost,
-        held=account.held + cost,
-        running=account.running + (1 if starts else 0),
-        waiting=account.waiting + (0 if starts else 1),
-        grants=grants,
-        images_today=images_today,
-    )
+    after, held_from = _held(account, cost, now)
+    after = _placed(after, "running" if starts else "waiting", 1, now)
+    after = _changed(after, now, images_today=images_today)
     return Hold(Posting(after, entries), held_from, starts)
+
+
+def hold_training(account: Account, plan: Plan, *, cost: int, now: datetime) -> Hold:
+    """Take `cost` out of what is available for a training, which starts at once or not at all.
+
+    Raises:
+        NoCredits: fewer credits are available than `cost`.
+        TooMany: the plan has no training left to run at the same time.
+    """
+    account, entries = _able_to_pay(account, cost, now)
+    if account.trainings >= plan.trainings_at_once:
+        raise TooMany("too_many_trainings", limit=plan.trainings_at_once, retry_after_s=60)
+    after, held_from = _held(account, cost, now)
+    return Hold(Posting(_placed(after, "training", 1, now), entries), held_from, True)
 
 
 def hand_over(account: Account, plan: Plan, *, now: datetime) -> Account | None:
@@ -193,7 +200,7 @@ def settle(
     held_from: tuple[Portion, ...],
     *,
     charged: int,
-    was_waiting: bool,
+    place: Place,
     undelivered_today: int,
     cause: str,
     price_version: str,
@@ -215,14 +222,40 @@ def settle(
         available=account.available + held - charged,
         held=account.held - held,
         spent=account.spent + charged,
-        running=account.running - (0 if was_waiting else 1),
-        waiting=account.waiting - (1 if was_waiting else 0),
         grants=tuple(grants),
         images_today=max(0, account.images_today - undelivered_today),
     )
+    after = _placed(after, place, -1, now)
     if not charged:
         return Posting(after)
     return _posted(after, EntryKind.CAPTURE, -charged, cause=cause, price_version=price_version, now=now)
+
+
+def _able_to_pay(account: Account, cost: int, now: datetime) -> Posting:
+    """Return the account without what has lapsed. Raises NoCredits."""
+    posting = expire(account, now=now)
+    if posting.account.available < cost:
+        raise NoCredits("insufficient_credits", required=cost, available=posting.account.available)
+    return posting
+
+
+def _held(account: Account, cost: int, now: datetime) -> tuple[Account, tuple[Portion, ...]]:
+    grants, held_from = _burn(account.grants, cost)
+    after = _changed(
+        account, now, available=account.available - cost, held=account.held + cost, grants=grants
+    )
+    return after, held_from
+
+
+def _placed(account: Account, place: Place, by: int, now: datetime) -> Account:
+    """Count one job more or less where live jobs are counted."""
+    match place:
+        case "waiting":
+            return _changed(account, now, waiting=account.waiting + by)
+        case "running":
+            return _changed(account, now, running=account.running + by)
+        case "training":
+            return _changed(account, now, trainings=account.trainings + by)
 
 
 def _burn(grants: tuple[Grant, ...], cost: int) -> tuple[tuple[Grant, ...], tuple[Portion, ...]]:

@@ -7,27 +7,28 @@ from datetime import datetime
 
 from revela.domain.account import Account
 from revela.domain.generation import Generation
+from revela.domain.job import Job
 from revela.domain.ledger import LedgerEntry
 
 ORPHAN = "orphan"
 
 
 @dataclass(frozen=True)
-class GenerationWrite:
+class JobWrite:
     """Written only if the stored row still is `before` (its version); None means it must not exist."""
 
-    before: Generation | None
-    after: Generation
+    before: Job | None
+    after: Job
 
     @property
-    def stored(self) -> Generation:
+    def stored(self) -> Job:
         """`after` as it is written and will be read: one version further than `before`."""
         return self.after.model_copy(update={"version": self.before.version + 1 if self.before else 1})
 
 
 @dataclass(frozen=True)
 class AccountWrite:
-    """As GenerationWrite."""
+    """As JobWrite."""
 
     before: Account | None
     after: Account
@@ -39,7 +40,7 @@ class AccountWrite:
 
 @dataclass(frozen=True)
 class PredictionClaim:
-    """`prediction#<id>` belongs to `owner` (`<generation id>:<attempt>`, or `orphan_…`) from now on."""
+    """`prediction#<id>` belongs to `owner` (`<job id>:<attempt>`, or `orphan_…`) from now on."""
 
     prediction_id: str
     owner: str
@@ -48,12 +49,12 @@ class PredictionClaim:
 
 @dataclass(frozen=True)
 class IdempotencyKey:
-    """The first answer given for a key: the generation as it was accepted."""
+    """The first answer given for a key: the job as it was accepted."""
 
     user_id: str
     id: str
     request_hash: str
-    accepted: Generation
+    accepted: Job
     expires_at: datetime
 
 
@@ -70,7 +71,7 @@ class Change:
     """Parts are named in `Conflict.failed` as the fields here; both kinds of pointer are `pointer`."""
 
     now: datetime
-    generation: GenerationWrite | None = None
+    job: JobWrite | None = None
     account: AccountWrite | None = None
     entries: tuple[LedgerEntry, ...] = ()
     pointer_added: Generation | None = None

@@ -9,7 +9,8 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from revela.domain.generation import Failure, Output, State
+from revela.domain.generation import Output
+from revela.domain.job import Failure, State
 
 
 class GenerationSeen(BaseModel):

@@ -1,4 +1,4 @@
-"""What a plan allows: credits on opening, jobs at once and waiting, images per request and day."""
+"""What a plan allows: credits on opening, jobs at once and waiting, images per request and day, own models."""
 
 from __future__ import annotations
 
@@ -23,3 +23,5 @@ class Plan(BaseModel):
     images_per_request: int = Field(ge=1)
     images_per_day: int = Field(ge=1)
     free_cancels_per_day: int = Field(ge=0)
+    trainings_at_once: int = Field(ge=0)
+    models_kept: int = Field(ge=0)

@@ -1,4 +1,7 @@
-"""A prediction as any provider reports it: the facts that decide what a generation does next."""
+"""A prediction as any provider reports it: the facts that decide what a job does next.
+
+A training is told of in the same shape.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,11 @@ class PredictionStatus(StrEnum):
 
 
 class Prediction(BaseModel):
-    """`output` holds URLs in the provider's order; `predict_time_s` is billed compute time."""
+    """`output` holds URLs in the provider's order; `predict_time_s` is billed compute time.
+
+    Of a training: `trained_version` is what can be run now, `weights_url` the archive of its weights,
+    `progress` 0 to 1 and `eta_s` what its log says of the rest.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -40,3 +47,7 @@ class Prediction(BaseModel):
     completed_at: datetime | None = None
     input: dict[str, Any] | None = None
     version: str | None = None
+    trained_version: str | None = None
+    weights_url: str | None = None
+    progress: float | None = None
+    eta_s: int | None = None

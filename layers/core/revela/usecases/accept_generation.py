@@ -12,9 +12,10 @@ from typing import Any
 from revela.domain import account as accounts
 from revela.domain.account import Account
 from revela.domain.catalog import CatalogModel, Params
-from revela.domain.change import AccountWrite, Change, GenerationWrite, IdempotencyKey
+from revela.domain.change import AccountWrite, Change, IdempotencyKey, JobWrite
 from revela.domain.errors import Conflict, InvalidParam, InvalidRequest, NotNow, Unavailable
-from revela.domain.generation import Generation, State
+from revela.domain.generation import Generation
+from revela.domain.job import State
 from revela.domain.policy import DISPATCH_DUE, IDEMPOTENCY_KEPT, WAITING_DUE
 from revela.ports import Ports, Ref
 from revela.usecases import show_account
@@ -80,9 +81,9 @@ def accept_generation(command: AcceptGeneration, *, ports: Ports) -> Accepted:
             ports.changes.commit(change)
         except Conflict:
             continue
-        assert change.generation is not None
         assert change.account is not None
-        generation = change.generation.after
+        generation = change.job.after if change.job else None
+        assert isinstance(generation, Generation)
         ports.telemetry.count("GenerationsAccepted")
         ports.telemetry.count("CreditsHeld", generation.credits_held)
         ports.telemetry.info(
@@ -125,7 +126,7 @@ def _accept(
     key = command.idempotency_key
     return Change(
         now=now,
-        generation=GenerationWrite(None, generation),
+        job=JobWrite(None, generation),
         account=AccountWrite(account, hold.posting.account),
         entries=hold.posting.entries,
         pointer_added=None if starts else generation,
@@ -169,6 +170,7 @@ def _replay(command: AcceptGeneration, ports: Ports) -> Accepted | None:
         return None
     if known.request_hash != _request_hash(command.requested):
         raise InvalidRequest("idempotency_key_reused")
+    assert isinstance(known.accepted, Generation)  # the key names its route
     return Accepted(known.accepted, account=None)
 
 

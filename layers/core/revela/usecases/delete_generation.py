@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from revela.domain.errors import Conflict, NotFound, NotNow
-from revela.domain.generation import Event, Generation, State
+from revela.domain.generation import Generation
+from revela.domain.job import Event, State
 from revela.domain.policy import DELETING_DUE
 from revela.ports import Ports, Ref
 from revela.usecases.moving import Move, move

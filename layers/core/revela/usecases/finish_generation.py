@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from revela.domain.errors import Conflict, OutputUnusable, Transient
-from revela.domain.generation import Event, Failure, Generation, Output, State
+from revela.domain.generation import Generation, Output
+from revela.domain.job import Event, Failure, State
 from revela.domain.policy import PUBLISHING_NEEDS_S, SAVING_LEASE, SAVING_RETRY
 from revela.domain.prediction import Prediction, PredictionStatus
 from revela.domain.retry import (
@@ -19,7 +20,7 @@ from revela.domain.retry import (
     backoff,
     rule_for,
 )
-from revela.ports import FinishGeneration, Picture, Ports, Ref, Thumbnail
+from revela.ports import Picture, Ports, ProviderReport, Ref, Thumbnail
 from revela.usecases.model_health import report_failure, report_success
 from revela.usecases.moving import Move, move
 from revela.usecases.provider_predictions import claim_of, disown, record_prediction
@@ -27,7 +28,7 @@ from revela.usecases.provider_predictions import claim_of, disown, record_predic
 FAILURE_DETAIL_MAX = 500
 
 
-def finish_generation(command: FinishGeneration, *, ports: Ports, until: datetime) -> None:
+def finish_generation(command: ProviderReport, *, ports: Ports, until: datetime) -> None:
     """Adopt a running prediction, or save a succeeded one and settle, or retry or fail the rest.
 
     `until`: when this process ends. Whatever the row already knows changes nothing.
@@ -65,7 +66,7 @@ def finish_generation(command: FinishGeneration, *, ports: Ports, until: datetim
         "nothing_to_finish", generation_id=ref.id, prediction_id=prediction.id, status=prediction.status
     )
     if row is None or row.prediction_id != prediction.id:
-        disown(prediction, ports=ports)
+        disown(prediction, ref, ports=ports)
 
 
 def _decide_ended(row: Generation, prediction: Prediction, ports: Ports) -> Move:
@@ -186,7 +187,13 @@ def _save(row: Generation, prediction: Prediction, *, ports: Ports, until: datet
     def settle(seen: Generation) -> Move | None:
         if not under_my_lease(seen):
             return None
-        return Move(Event.OUTPUTS_SAVED, State.SUCCEEDED, outputs=outputs)
+        return Move(
+            Event.OUTPUTS_SAVED,
+            State.SUCCEEDED,
+            changes={"outputs": outputs},
+            charge=min(seen.credits_held, len(outputs) * seen.credits_per_image),
+            delivered=len(outputs),
+        )
 
     # Who has lost the lease leaves quarantine to its new holder, who may be copying from there.
     if move(ref, settle, ports=ports, seen=row).moved:

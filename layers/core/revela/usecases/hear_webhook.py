@@ -17,8 +17,8 @@ from urllib.parse import parse_qs
 if TYPE_CHECKING:
     from revela.ports import Clock, Telemetry
 
-# A prediction with its input and logs has some ten KB.
-BODY_MAX_BYTES = 1024 * 1024
+# A prediction with its input and logs has some ten KB, a training its whole log: as much as Lambda takes.
+BODY_MAX_BYTES = 6 * 1024 * 1024
 # Replicate's documentation, and Standard Webhooks: five minutes, both ways.
 TIMESTAMP_TOLERANCE_S = 300
 

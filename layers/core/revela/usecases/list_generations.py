@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from revela.domain.generation import State
+from revela.domain.job import State
 from revela.ports import Page, Ports
 from revela.usecases.show_generation import GenerationView, view
 

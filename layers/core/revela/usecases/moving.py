@@ -1,4 +1,4 @@
-"""How every move of a generation is written: read, decide, write; decide again when the row moved.
+"""How every move of a job is written: read, decide, write; decide again when the row moved.
 
 This is the one place that ends holds. A move to a terminal state settles the account in the same
 transaction and then hands the freed place to whoever waits.
@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple
 
 from revela.domain import account as accounts
-from revela.domain.change import AccountWrite, Change, GenerationWrite, PredictionClaim
+from revela.domain.change import AccountWrite, Change, JobWrite, PredictionClaim
 from revela.domain.errors import Conflict, Transient
-from revela.domain.generation import Event, Failure, Generation, Output, State, step
+from revela.domain.generation import Generation
+from revela.domain.job import AnyJob, Event, Failure, Job, State, step
 from revela.domain.ledger import LedgerEntry
 from revela.domain.policy import DISPATCH_DUE
 from revela.domain.retry import backoff
@@ -32,6 +33,7 @@ CONTENTION_BUDGET = timedelta(seconds=24)
 class Move:
     """What a decision wants; `changes` are fields of the row beyond what `step` sets.
 
+    Of a move that ends the job, `charge` is captured of its hold, and `delivered` images count for the day.
     `billed_cancel`: the user canceled a job that the provider was running, and bills.
     """
 
@@ -39,23 +41,23 @@ class Move:
     to: State
     changes: Mapping[str, Any] = field(default_factory=dict)
     prediction: PredictionClaim | None = None
-    outputs: tuple[Output, ...] = ()
+    charge: int = 0
+    delivered: int = 0
     failure: Failure | None = None
     billed_cancel: bool = False
 
 
-class Moved(NamedTuple):
+class Moved(NamedTuple, Generic[AnyJob]):
     """`row` as it now is; `moved` tells whether this call moved it."""
 
-    row: Generation | None
+    row: AnyJob | None
     moved: bool
 
 
-Decide = Callable[[Generation], Move | None]
-
-
-def move(ref: Ref, decide: Decide, *, ports: Ports, seen: Generation | None = None) -> Moved:
-    """Move one generation as `decide` says of the row that is there; None means: leave it.
+def move(
+    ref: Ref, decide: Callable[[AnyJob], Move | None], *, ports: Ports, seen: AnyJob | None = None
+) -> Moved[AnyJob]:
+    """Move one job as `decide` says of the row that is there; None means: leave it.
 
     `seen` saves the first read.
 
@@ -63,7 +65,7 @@ def move(ref: Ref, decide: Decide, *, ports: Ports, seen: Generation | None = No
         Conflict: the prediction belongs to another job (`failed` has "prediction").
         Transient: others kept writing for too long.
     """
-    row = seen or ports.generations.get(ref)
+    row = seen or _get(ref, ports)
     for _ in contended(ports):
         if row is None:
             return Moved(None, False)
@@ -74,10 +76,10 @@ def move(ref: Ref, decide: Decide, *, ports: Ports, seen: Generation | None = No
             return Moved(_write(row, wanted, ports), True)
         except Conflict as conflict:
             # With the row changed as well, the next look may find that it knows this prediction.
-            if "prediction" in conflict.failed and "generation" not in conflict.failed:
+            if "prediction" in conflict.failed and "job" not in conflict.failed:
                 raise
-        row = ports.generations.get(ref)
-    raise Transient("the generation or its account was written by others for too long")
+        row = _get(ref, ports)
+    raise Transient("the job or its account was written by others for too long")
 
 
 def contended(ports: Ports) -> Iterator[int]:
@@ -100,7 +102,7 @@ def hand_over(user_id: str, *, ports: Ports) -> None:
 def send_starts(refs: list[Ref], *, ports: Ports) -> None:
     """Tell the workers. A message is a hint: what cannot be sent is due soon, and sent then."""
     try:
-        ports.commands.start_generations(refs)
+        ports.commands.start(refs)
     except Transient as error:
         ports.telemetry.warning("start_not_sent", count=len(refs), reason=str(error))
 
@@ -123,7 +125,7 @@ def _hand_over_one(user_id: str, ports: Ports) -> bool:
             ports.changes.commit(
                 Change(
                     now=now,
-                    generation=GenerationWrite(row, queued),
+                    job=JobWrite(row, queued),
                     account=AccountWrite(account, after),
                     pointer_removed=row,
                 )
@@ -135,7 +137,11 @@ def _hand_over_one(user_id: str, ports: Ports) -> bool:
     return False
 
 
-def _write(before: Generation, wanted: Move, ports: Ports) -> Generation:
+def _get(ref: Ref, ports: Ports) -> Any:
+    return (ports.trainings if ref.of_training else ports.generations).get(ref)
+
+
+def _write(before: AnyJob, wanted: Move, ports: Ports) -> AnyJob:
     now = ports.clock.now()
     ends = wanted.to.terminal and before.state.live
     changes = dict(wanted.changes)
@@ -143,34 +149,33 @@ def _write(before: Generation, wanted: Move, ports: Ports) -> Generation:
     entries: tuple[LedgerEntry, ...] = ()
     if ends:
         charged, account, entries = _settlement(before, wanted, ports)
-        changes |= {"credits_charged": charged, "outputs": wanted.outputs, "failure": wanted.failure}
+        changes |= {"credits_charged": charged, "failure": wanted.failure}
     after = step(before, wanted.event, wanted.to, now=now, **changes)
     ports.changes.commit(
         Change(
             now=now,
-            generation=GenerationWrite(before, after),
+            job=JobWrite(before, after),
             account=account,
             entries=entries,
-            pointer_removed=before if ends and before.state is State.WAITING else None,
+            pointer_removed=before
+            if ends and isinstance(before, Generation) and before.place == "waiting"
+            else None,
             prediction=wanted.prediction,
         )
     )
     _report(before, after, ports)
-    if ends:
+    if ends and before.place != "training":
         hand_over(before.user_id, ports=ports)
     return after
 
 
-def _settlement(
-    before: Generation, wanted: Move, ports: Ports
-) -> tuple[int, AccountWrite, tuple[LedgerEntry, ...]]:
+def _settlement(before: Job, wanted: Move, ports: Ports) -> tuple[int, AccountWrite, tuple[LedgerEntry, ...]]:
     """Return what is charged, and how the account and its ledger change."""
     account = ports.accounts.get(before.user_id)
     if account is None:
-        raise Transient("a live generation without an account")
+        raise Transient("a live job without an account")
     now = ports.clock.now()
-    delivered, counted = len(wanted.outputs), account
-    charged = min(before.credits_held, delivered * before.credits_per_image)
+    charged, counted = wanted.charge, account
     if wanted.billed_cancel:
         plan = ports.catalog.plan(account.plan)
         counted, charged = accounts.count_cancel(account, plan, held=before.credits_held, now=now)
@@ -178,8 +183,10 @@ def _settlement(
         counted,
         before.held_from,
         charged=charged,
-        was_waiting=before.state is State.WAITING,
-        undelivered_today=before.num_outputs - delivered if before.created_at.date() == account.day else 0,
+        place=before.place,
+        undelivered_today=before.images_asked - wanted.delivered
+        if before.created_at.date() == account.day
+        else 0,
         cause=before.id,
         price_version=before.price_version,
         now=now,
@@ -187,15 +194,15 @@ def _settlement(
     return charged, AccountWrite(account, posting.account), posting.entries
 
 
-def _report(before: Generation, after: Generation, ports: Ports) -> None:
+def _report(before: Job, after: Job, ports: Ports) -> None:
     if after.state is before.state:
         return
     telemetry = ports.telemetry
     failure = after.failure.code if after.failure else None
     telemetry.info(
-        "generation_moved",
+        f"{after.KIND}_moved",
         user_id=after.user_id,
-        generation_id=after.id,
+        **{f"{after.KIND}_id": after.id},
         attempt=after.attempt,
         from_state=before.state,
         to_state=after.state,
@@ -204,13 +211,14 @@ def _report(before: Generation, after: Generation, ports: Ports) -> None:
     )
     if not after.state.terminal or not before.state.live:
         return
-    telemetry.count(f"Generations{after.state.capitalize()}")
+    kind = after.KIND.capitalize()
+    telemetry.count(f"{kind}s{after.state.capitalize()}")
     if failure:
         telemetry.count(f"Failed_{failure}")
     telemetry.count("CreditsCharged", after.credits_charged)
     telemetry.count("ProviderCostMicroUsd", after.provider_cost_micro_usd)
     telemetry.count(
-        "GenerationDuration",
+        f"{kind}Duration",
         (after.updated_at - after.created_at).total_seconds() * 1000,
         unit="Milliseconds",
     )

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from revela.domain.errors import Permanent, ProviderNotFound, ProviderThrottled, ProviderTransient, Transient
-from revela.domain.generation import Event, Failure, Generation, State, fingerprint
+from revela.domain.job import Event, Failure, Job, State, fingerprint
 from revela.domain.policy import DEADLINE_MARGIN, LOST_CREATES_MAX
 from revela.domain.prediction import Prediction, PredictionStatus
 from revela.domain.retry import REFUSED_WAIT, backoff
-from revela.ports import FinishGeneration, Ports, Ref
+from revela.ports import Ports, ProviderReport, Ref
 from revela.usecases.moving import Move, move
-from revela.usecases.provider_predictions import adopt, cancel_at_provider
+from revela.usecases.provider_predictions import adopt, calls_for, cancel_at_provider
 
 # Up to this many rows, single requests are cheaper than pages of a hundred.
 SINGLE_GETS = 3
@@ -38,10 +38,10 @@ class _Listing:
     read_back_to: datetime = _NOTHING_READ
 
 
-def poll_predictions(rows: Sequence[Generation], *, ports: Ports, until: datetime) -> None:
+def poll_predictions(rows: Sequence[Job], *, ports: Ports, until: datetime) -> None:
     """Pass on what ended, adopt what was lost, cancel what is to end. `until`: when this process ends.
 
-    What the provider does not tell now is asked again when its row is due again.
+    Rows are of one kind. What the provider does not tell now is asked again when its row is due again.
     """
     listing = _Listing()
     if len(rows) > SINGLE_GETS or any(row.prediction_id is None for row in rows):
@@ -49,21 +49,21 @@ def poll_predictions(rows: Sequence[Generation], *, ports: Ports, until: datetim
             _read_listing(listing, rows, ports, until)
         except (Transient, Permanent) as error:
             ports.telemetry.warning("listing_not_read", reason=type(error).__name__)
-    reports: list[FinishGeneration] = []
+    reports: list[ProviderReport] = []
     for row in rows:
         try:
             if report := _poll(row, listing, ports, until):
                 reports.append(report)
         except Transient as error:
-            ports.telemetry.warning("poll_failed", generation_id=row.id, reason=type(error).__name__)
+            ports.telemetry.warning("poll_failed", job_id=row.id, reason=type(error).__name__)
     if reports:
         try:
-            ports.commands.finish_generations(reports)
+            ports.commands.finish(reports)
         except Transient as error:
             ports.telemetry.warning("finish_not_sent", count=len(reports), reason=str(error))
 
 
-def _poll(row: Generation, listing: _Listing, ports: Ports, until: datetime) -> FinishGeneration | None:
+def _poll(row: Job, listing: _Listing, ports: Ports, until: datetime) -> ProviderReport | None:
     """Return what `finish_generation` is to hear of this row, if anything."""
     if row.prediction_id is None:
         adopted = _find_lost(row, listing, ports)
@@ -71,7 +71,7 @@ def _poll(row: Generation, listing: _Listing, ports: Ports, until: datetime) -> 
             return None
         row, prediction = adopted
     else:
-        known = listing.by_id.get(row.prediction_id) or _get(row.prediction_id, ports, until)
+        known = listing.by_id.get(row.prediction_id) or _get(row.prediction_id, _ref(row), ports, until)
         if known is None:
             return None
         prediction = known
@@ -85,10 +85,10 @@ def _poll(row: Generation, listing: _Listing, ports: Ports, until: datetime) -> 
                 _time_out(row, ports)
             return None
         prediction = answer
-    return FinishGeneration(Ref(row.user_id, row.id), row.attempt, prediction)
+    return ProviderReport(_ref(row), row.attempt, prediction)
 
 
-def _find_lost(row: Generation, listing: _Listing, ports: Ports) -> tuple[Generation, Prediction] | None:
+def _find_lost(row: Job, listing: _Listing, ports: Ports) -> tuple[Job, Prediction] | None:
     """Adopt the prediction of a create whose answer was lost; give the create up if there is none.
 
     Another job may have sent the very same input: what is bound to it cannot be adopted.
@@ -96,7 +96,7 @@ def _find_lost(row: Generation, listing: _Listing, ports: Ports) -> tuple[Genera
     candidates = listing.by_fingerprint.get(row.fingerprint or "", [])
     while candidates:
         prediction = candidates.pop(0)
-        adopted = adopt(Ref(row.user_id, row.id), prediction, attempt=row.attempt, ports=ports)
+        adopted = adopt(_ref(row), prediction, attempt=row.attempt, ports=ports)
         if adopted is None:
             continue
         if adopted.row is None or not adopted.moved:
@@ -109,7 +109,7 @@ def _find_lost(row: Generation, listing: _Listing, ports: Ports) -> tuple[Genera
     return None
 
 
-def _read_listing(listing: _Listing, rows: Sequence[Generation], ports: Ports, until: datetime) -> None:
+def _read_listing(listing: _Listing, rows: Sequence[Job], ports: Ports, until: datetime) -> None:
     """Fill the listing, newest first, as far back as the rows' claims or as time allows."""
     ids = {row.prediction_id for row in rows if row.prediction_id is not None}
     fingerprints = {row.fingerprint for row in rows if row.prediction_id is None}
@@ -120,7 +120,7 @@ def _read_listing(listing: _Listing, rows: Sequence[Generation], ports: Ports, u
         return
     sent_at = ports.clock.now()
     try:
-        for page in ports.provider.list_predictions(created_after=since):
+        for page in calls_for(_ref(rows[0]), ports=ports).pages(created_after=since):
             for prediction in page:
                 if prediction.id in ids:
                     listing.by_id[prediction.id] = prediction
@@ -139,12 +139,12 @@ def _read_listing(listing: _Listing, rows: Sequence[Generation], ports: Ports, u
     listing.read_back_to = since
 
 
-def _get(prediction_id: str, ports: Ports, until: datetime) -> Prediction | None:
+def _get(prediction_id: str, ref: Ref, ports: Ports, until: datetime) -> Prediction | None:
     if not _may_call(ports, until):
         return None
     sent_at = ports.clock.now()
     try:
-        return ports.provider.get_prediction(prediction_id)
+        return calls_for(ref, ports=ports).get(prediction_id)
     except ProviderNotFound:
         return Prediction(
             id=prediction_id, status=PredictionStatus.FAILED, error="not found", data_removed=True
@@ -178,10 +178,10 @@ def _slow_down(error: ProviderThrottled, sent_at: datetime, ports: Ports) -> Non
         ports.telemetry.count("ReadsPerMinute", rate)
 
 
-def _give_up_create(row: Generation, ports: Ports) -> None:
+def _give_up_create(row: Job, ports: Ports) -> None:
     """The lease is over and the provider knows nothing of the create: it was never made."""
 
-    def decide(seen: Generation) -> Move | None:
+    def decide(seen: Job) -> Move | None:
         if seen.state is not State.STARTING or seen.attempt != row.attempt:
             return None
         if seen.cancel_requested_at is not None:
@@ -196,18 +196,22 @@ def _give_up_create(row: Generation, ports: Ports) -> None:
             changes={"lost_creates": seen.lost_creates + 1, "not_before": again_at, "due_at": again_at},
         )
 
-    if move(Ref(row.user_id, row.id), decide, ports=ports).moved:
+    if move(_ref(row), decide, ports=ports).moved:
         ports.telemetry.count("CreatesLost")
 
 
-def _time_out(row: Generation, ports: Ports) -> None:
+def _time_out(row: Job, ports: Ports) -> None:
     """The deadline has passed and the provider runs on although it was told to stop."""
 
-    def decide(seen: Generation) -> Move | None:
+    def decide(seen: Job) -> Move | None:
         if seen.state is not State.PROCESSING or seen.prediction_id != row.prediction_id:
             return None
         if seen.cancel_requested_at is not None:
             return Move(Event.DEADLINE_EXCEEDED, State.CANCELED)
         return Move(Event.DEADLINE_EXCEEDED, State.FAILED, failure=Failure(code="timeout"))
 
-    move(Ref(row.user_id, row.id), decide, ports=ports)
+    move(_ref(row), decide, ports=ports)
+
+
+def _ref(row: Job) -> Ref:
+    return Ref(row.user_id, row.id)

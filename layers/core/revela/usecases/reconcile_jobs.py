@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from revela.domain.errors import Refused, Transient
-from revela.domain.generation import Event, Failure, Generation, State
+from revela.domain.generation import Generation
+from revela.domain.job import Event, Failure, State
 from revela.domain.policy import (
     CANCEL_DUE,
     DEADLINE_MARGIN,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from revela.domain.errors import NotFound
-from revela.domain.generation import Generation, State
+from revela.domain.generation import Generation
+from revela.domain.job import State
 from revela.ports import Ports, Ref
 
 

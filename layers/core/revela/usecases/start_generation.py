@@ -17,7 +17,8 @@ from revela.domain.errors import (
     Refused,
     Transient,
 )
-from revela.domain.generation import Event, Failure, Generation, State, fingerprint
+from revela.domain.generation import Generation
+from revela.domain.job import Event, Failure, State, fingerprint
 from revela.domain.policy import START_LEASE
 from revela.domain.retry import (
     MODEL_AWAY_WAIT,
@@ -128,7 +129,7 @@ def _start(ref: Ref, row: Generation, ports: Ports) -> None:
     model = ports.catalog.model(row.model)
     model_input = model.render(row.params)
     # Made before the claim: its key may be out of reach, and then nothing is claimed that cannot be sent.
-    webhook_url = ports.webhook_urls.for_generation(ref, row.attempt + 1)
+    webhook_url = ports.webhook_urls.for_job(ref, row.attempt + 1)
 
     def claim(seen: Generation) -> Move | None:
         now = ports.clock.now()

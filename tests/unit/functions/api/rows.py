@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from revela.domain.generation import Failure, Generation, Output, State
+from revela.domain.generation import Generation, Output
+from revela.domain.job import Failure, State
 from revela.ports import Ref
 from tests.examples import a_generation
 from tests.fakes.clock import START

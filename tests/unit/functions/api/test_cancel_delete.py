@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from revela.domain.generation import State
+from revela.domain.job import State
 from revela.ports import Ref
 from tests.unit.functions.api.client import ANA, ApiPorts, Client
 from tests.unit.functions.api.rows import ID, failed, stored, succeeded

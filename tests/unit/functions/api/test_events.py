@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from revela.domain.generation import State
+from revela.domain.job import State
 from revela.ports import Ref
 from tests.unit.functions.api.client import ANA, EVENTS, ApiPorts, Client, sample
 from tests.unit.functions.api.rows import ID, stored, succeeded

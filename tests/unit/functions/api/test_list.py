@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from revela.domain.generation import State
+from revela.domain.job import State
 from tests.unit.functions.api.client import BIA, ApiPorts, Client
 from tests.unit.functions.api.rows import failed, stored, succeeded
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from api.operations import STATUS_OF
 from revela.domain import messages
 from revela.domain.errors import Conflict, Transient
-from revela.domain.generation import State
+from revela.domain.job import State
 from revela.domain.model_health import ModelHealth
 from revela.usecases.grant_credits import GrantCredits, grant_credits
 from tests.unit.functions.api.client import ANA, Answer, ApiPorts, Client

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from revela.domain.generation import State
+from revela.domain.job import State
 from revela.ports import Ref
 from tests.unit.functions.api.client import ANA, BIA, ApiPorts, Client
 from tests.unit.functions.api.rows import ID, failed, output, stored, succeeded

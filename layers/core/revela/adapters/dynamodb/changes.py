@@ -11,7 +11,7 @@ from pynamodb.exceptions import PutError, PynamoDBException, TransactWriteError
 from pynamodb.expressions.condition import Condition
 
 from revela.adapters.dynamodb.failures import CONDITION_FAILED, as_raised, contended, jitter_s, reasons
-from revela.adapters.dynamodb.mapping import account_row, entry_row, generation_row
+from revela.adapters.dynamodb.mapping import account_row, entry_row, job_row
 from revela.adapters.dynamodb.tables import Row, Tables
 from revela.domain.change import Change
 from revela.domain.errors import Conflict
@@ -77,11 +77,11 @@ class DynamoChanges:
 
     def _rows(self, change: Change, write_id: str) -> Iterator[_Part]:
         tables = self._tables
-        if write := change.generation:
-            row = generation_row(tables, write.stored, write_id=write_id)
-            kind = tables.generation
+        if write := change.job:
+            row = job_row(tables, write.stored, write_id=write_id)
+            kind = type(row)
             as_read = kind.version == write.before.version if write.before else kind.id.does_not_exist()
-            yield _put("generation", row, as_read)
+            yield _put("job", row, as_read)
         if account := change.account:
             stored = account_row(tables, account.stored, write_id=write_id)
             owner = tables.account

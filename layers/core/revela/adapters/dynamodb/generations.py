@@ -2,20 +2,19 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
-from pynamodb.exceptions import DeleteError
 from pynamodb.expressions.condition import Condition
 
 from revela.adapters.dynamodb import cursor as cursors
-from revela.adapters.dynamodb.failures import condition_failed, jitter_s, transient
-from revela.adapters.dynamodb.mapping import generation_of
+from revela.adapters.dynamodb.failures import transient
+from revela.adapters.dynamodb.jobs import DynamoJobs
+from revela.adapters.dynamodb.mapping import generation_of, job_of_json
 from revela.adapters.dynamodb.tables import GenerationRow, Tables
 from revela.domain.change import IdempotencyKey
-from revela.domain.errors import Conflict, Transient
-from revela.domain.generation import Generation, State
+from revela.domain.generation import Generation
+from revela.domain.job import State
 from revela.ports import Page, Ref
 
 # Sort keys of generations lie between these; pointers and idempotency keys share the partition.
@@ -24,31 +23,11 @@ _CURSOR = re.compile(r"gen_[0-9A-Za-z]{1,40}")
 # A filter reads more than it returns: so many rows at a time, and so many times before a page ends short.
 _FILTERED_READ = 100
 _ROUNDS = 10
-# AWS: BatchGetItem takes at most 100 keys.
-_BATCH = 100
-_BATCH_TRIES = 6
-_BATCH_WAIT_S = 0.05
 
 
-class DynamoGenerations:
+class DynamoGenerations(DynamoJobs[Generation]):
     def __init__(self, tables: Tables, *, pause: Callable[[float], None] = time.sleep) -> None:
-        self._tables = tables
-        self._pause = pause
-
-    def get(self, ref: Ref) -> Generation | None:
-        row = self._tables.generation
-        try:
-            with transient():
-                return generation_of(row.get(ref.user_id, ref.id, consistent_read=True))
-        except row.DoesNotExist:
-            return None
-
-    def get_many(self, refs: Sequence[Ref]) -> list[Generation]:
-        wanted = [{"user_id": ref.user_id, "id": ref.id} for ref in dict.fromkeys(refs)]
-        found: list[Generation] = []
-        for start in range(0, len(wanted), _BATCH):
-            found += self._get_batch(wanted[start : start + _BATCH])
-        return found
+        super().__init__(tables, tables.generation, generation_of, pause=pause)
 
     def page(
         self, user_id: str, *, limit: int, cursor: str | None, state: State | None, model: str | None
@@ -102,7 +81,7 @@ class DynamoGenerations:
             user_id=user_id,
             id=key_id,
             request_hash=found.request_hash,
-            accepted=Generation.model_validate_json(found.accepted),
+            accepted=job_of_json(found.accepted),
             expires_at=found.expires_at,
         )
 
@@ -111,33 +90,3 @@ class DynamoGenerations:
         with transient():
             found = row.due.query(shard, row.due_at <= until, limit=limit)
             return [Ref(item.user_id, item.id) for item in found]
-
-    def remove(self, generation: Generation) -> None:
-        row = self._tables.generation
-        # A repeated request finds the row gone already: that is what it wanted.
-        as_given = row.id.does_not_exist() | (row.version == generation.version)
-        try:
-            with transient():
-                self._tables.connection.delete_item(
-                    row.Meta.table_name, generation.user_id, generation.id, condition=as_given
-                )
-        except DeleteError as error:
-            if condition_failed(error):
-                raise Conflict({"generation"}) from error
-            raise
-
-    def _get_batch(self, keys: Sequence[Any]) -> list[Generation]:
-        row = self._tables.generation
-        found: list[Generation] = []
-        for tried in range(_BATCH_TRIES):
-            with transient():
-                read = self._tables.connection.batch_get_item(row.Meta.table_name, keys, consistent_read=True)
-            found += [
-                generation_of(row.from_raw_data(item)) for item in read["Responses"][row.Meta.table_name]
-            ]
-            # What did not fit into the answer, or was throttled, is handed back.
-            keys = read["UnprocessedKeys"].get(row.Meta.table_name, {}).get("Keys", [])
-            if not keys:
-                return found
-            self._pause(jitter_s(_BATCH_WAIT_S, tried))
-        raise Transient(f"DynamoDB: {len(keys)} keys left unread")

@@ -5,25 +5,43 @@ from __future__ import annotations
 import zlib
 from typing import Any
 
-from revela.adapters.dynamodb.tables import AccountRow, EntryRow, GenerationRow, Tables
+from pydantic_core import from_json
+
+from revela.adapters.dynamodb.tables import AccountRow, EntryRow, GenerationRow, JobRow, Tables, TrainingRow
 from revela.domain.account import Account
 from revela.domain.generation import Generation
+from revela.domain.job import Job
 from revela.domain.ledger import LedgerEntry
 from revela.domain.policy import DUE_SHARDS
+from revela.domain.training import Training
 
-_GENERATION_DOCUMENTS = {"params", "held_from", "outputs", "failure"}
+_JOB_DOCUMENTS = {"params", "held_from", "failure"}
+_GENERATION_DOCUMENTS = {*_JOB_DOCUMENTS, "outputs"}
+_TRAINING_DOCUMENTS = {*_JOB_DOCUMENTS, "photos"}
 _ACCOUNT_DOCUMENTS = {"grants", "day"}
 
 
-def generation_row(tables: Tables, generation: Generation, *, write_id: str) -> GenerationRow:
-    values = _values(generation, _GENERATION_DOCUMENTS)
-    if generation.due_at is not None:
-        values["due_shard"] = due_shard(generation.id)
-    return tables.generation(write_id=write_id, **values)
+def job_row(tables: Tables, job: Job, *, write_id: str) -> JobRow:
+    training = isinstance(job, Training)
+    values = _values(job, _TRAINING_DOCUMENTS if training else _GENERATION_DOCUMENTS)
+    if job.due_at is not None:
+        values["due_shard"] = due_shard(job.id)
+    kind = tables.training if training else tables.generation
+    return kind(write_id=write_id, **values)
 
 
 def generation_of(row: GenerationRow) -> Generation:
     return Generation.model_validate(row.attribute_values)
+
+
+def training_of(row: TrainingRow) -> Training:
+    return Training.model_validate(row.attribute_values)
+
+
+def job_of_json(text: str) -> Job:
+    """Return a job that was kept as JSON text."""
+    kept = from_json(text)
+    return (Training if "#trn_" in kept["id"] else Generation).model_validate(kept)
 
 
 def account_row(tables: Tables, account: Account, *, write_id: str) -> AccountRow:
@@ -46,12 +64,12 @@ def entry_of(row: EntryRow) -> LedgerEntry:
     return LedgerEntry.model_validate(row.attribute_values)
 
 
-def due_shard(generation_id: str) -> int:
+def due_shard(id_: str) -> int:
     """Spread what is due over partitions of the index; the same id is always found in the same one."""
-    return zlib.crc32(generation_id.encode()) % DUE_SHARDS
+    return zlib.crc32(id_.encode()) % DUE_SHARDS
 
 
-def _values(model: Generation | Account | LedgerEntry, documents: set[str]) -> dict[str, Any]:
+def _values(model: Job | Account | LedgerEntry, documents: set[str]) -> dict[str, Any]:
     """Return the fields that are set: times as they are, documents as JSON values."""
     plain = model.model_dump(exclude_none=True, exclude=documents)
     return plain | model.model_dump(mode="json", exclude_none=True, include=documents)

@@ -1,6 +1,7 @@
 """Every kind of item in the tables, and the one connection that they share.
 
 Generations  user_id, id        GenerationRow `gen_…`, PointerRow `wait#…`, IdempotencyRow `key#…`
+Models       user_id, id        TrainingRow `mdl_…#trn_…`
 Credits      user_id, id        AccountRow `account`, ReceiptRow `grant#…`
 Ledger       account_id, id     EntryRow `entry#…`
 Control      id                 PredictionRow `prediction#…`, PaceRow `pace#…`, HealthRow `health#…`
@@ -47,20 +48,18 @@ class DueIndex(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]  # P
     due_at = UTCDateTimeAttribute(range_key=True)
 
 
-class GenerationRow(Row):
+class JobRow(Row):
+    """What rows of generations and trainings have in common."""
+
     user_id = UnicodeAttribute(hash_key=True)
     id = UnicodeAttribute(range_key=True)
-    due = DueIndex()
 
     account_id = UnicodeAttribute()
     state = UnicodeAttribute()
     version = NumberAttribute()
-    model = UnicodeAttribute()
     provider_version = UnicodeAttribute()
-    params = MapDocument()
     held_from = ListDocument()
     credits_held = NumberAttribute()
-    credits_per_image = NumberAttribute()
     credits_charged = NumberAttribute()
     price_version = UnicodeAttribute()
     created_at = UTCDateTimeAttribute()
@@ -84,8 +83,33 @@ class GenerationRow(Row):
     completed_at = UTCDateTimeAttribute(null=True)
     predict_time_s = NumberAttribute(null=True)
     provider_cost_micro_usd = NumberAttribute()
-    outputs = ListDocument()
+    params = MapDocument()
     failure = MapDocument(null=True)
+
+
+class GenerationRow(JobRow):
+    due = DueIndex()
+
+    model = UnicodeAttribute()
+    credits_per_image = NumberAttribute()
+    outputs = ListDocument()
+
+
+class TrainingRow(JobRow):
+    due = DueIndex()
+
+    model_id = UnicodeAttribute()
+    trainer = UnicodeAttribute()
+    trigger_word = UnicodeAttribute()
+    class_word = UnicodeAttribute()
+    destination = UnicodeAttribute()
+    photos = ListDocument()
+    input_file_id = UnicodeAttribute(null=True)
+    input_url = UnicodeAttribute(null=True)
+    progress = NumberAttribute(null=True)
+    eta_s = NumberAttribute(null=True)
+    trained_version = UnicodeAttribute(null=True)
+    weights_key = UnicodeAttribute(null=True)
 
 
 class PointerRow(Row):
@@ -118,6 +142,7 @@ class AccountRow(Row):
     spent = NumberAttribute()
     running = NumberAttribute()
     waiting = NumberAttribute()
+    trainings = NumberAttribute(default=0)
     entries = NumberAttribute()
     grants = ListDocument()
     day = UnicodeAttribute()
@@ -189,6 +214,7 @@ class Tables:
         self.generation = self._bind(GenerationRow, names.generations)
         self.pointer = self._bind(PointerRow, names.generations)
         self.idempotency = self._bind(IdempotencyRow, names.generations)
+        self.training = self._bind(TrainingRow, names.models)
         self.account = self._bind(AccountRow, names.credits)
         self.receipt = self._bind(ReceiptRow, names.credits)
         self.entry = self._bind(EntryRow, names.ledger)

@@ -38,6 +38,7 @@ def reduced_prediction(body: bytes) -> dict[str, Any] | None:
         "id": prediction_id,
         "status": status,
         "output": urls[:OUTPUTS_MAX],
+        **_trained(prediction.get("output")),
         "error": lenient.error_text(prediction.get("error")),
         "predict_time_s": lenient.predict_time(prediction.get("metrics")),
         "data_removed": prediction.get("data_removed") is True,
@@ -45,6 +46,14 @@ def reduced_prediction(body: bytes) -> dict[str, Any] | None:
         "started_at": _iso(lenient.instant(prediction.get("started_at"))),
         "completed_at": _iso(lenient.instant(prediction.get("completed_at"))),
     }
+
+
+def _trained(output: Any) -> dict[str, str]:
+    """Return what a training made: its version, and where its weights are."""
+    if not isinstance(output, dict):
+        return {}
+    named = {"trained_version": output.get("version"), "weights_url": output.get("weights")}
+    return {name: text for name, text in named.items() if isinstance(text, str) and _may_be_url(text)}
 
 
 def _may_be_url(text: str) -> bool:

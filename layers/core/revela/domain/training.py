@@ -1,0 +1,56 @@
+"""A training: a model's photos on their way to a version of its own."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from revela.domain.account import Place
+from revela.domain.job import Job
+
+
+class TrainingPhoto(BaseModel):
+    """One photo as it was when the training was paid: `key` in the bucket, `sha256` in hex."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    key: str
+    sha256: str
+
+
+class Training(Job):
+    """`params` are complete, in our names. `input_url` names the archive that this attempt was sent with.
+
+    `progress` is 0 to 1 as the trainer's log last told; `eta_s` what it says is left.
+    """
+
+    KIND: ClassVar[Literal["generation", "training"]] = "training"
+
+    model_id: str
+    trainer: str
+    params: dict[str, Any]
+    trigger_word: str
+    class_word: str
+    destination: str
+    photos: tuple[TrainingPhoto, ...]
+    input_file_id: str | None = None
+    input_url: str | None = None
+    progress: float | None = None
+    eta_s: int | None = None
+    trained_version: str | None = None
+    weights_key: str | None = None
+
+    @property
+    def place(self) -> Place:
+        return "training"
+
+    @property
+    def training_id(self) -> str:
+        """The id that clients know, without its model's."""
+        return self.id.partition("#")[2]
+
+    @property
+    def weights_prefix(self) -> str:
+        return f"users/{self.user_id}/models/{self.model_id}/{self.training_id}/"
