@@ -16,6 +16,7 @@ class FakeCommands:
         self.calls = calls or Calls()
         self.started: list[Ref] = []
         self.finished: list[ProviderReport] = []
+        self.checked: list[Ref] = []
         self.failure: Exception | None = None
 
     @port_call
@@ -26,7 +27,12 @@ class FakeCommands:
     @port_call
     def finish(self, reports: Iterable[ProviderReport]) -> None:
         self._may_send()
-        self.finished.extend(commands)
+        self.finished.extend(reports)
+
+    @port_call
+    def check(self, photos: Iterable[Ref]) -> None:
+        self._may_send()
+        self.checked.extend(photos)
 
     def take_started(self) -> list[Ref]:
         taken, self.started = self.started, []

@@ -17,7 +17,15 @@ from tests.fakes.outputs import FakeOutputs
 from tests.fakes.pace import FakePace
 from tests.fakes.pictures import FakePictures
 from tests.fakes.provider import FakeProvider
-from tests.fakes.store import FakeAccounts, FakeChanges, FakeGenerations, FakeTrainings, Store
+from tests.fakes.store import (
+    FakeAccounts,
+    FakeChanges,
+    FakeGenerations,
+    FakeModels,
+    FakePhotos,
+    FakeTrainings,
+    Store,
+)
 from tests.fakes.telemetry import FakeTelemetry
 from tests.fakes.webhook_secrets import FakeWebhookSecrets
 from tests.fakes.webhook_urls import FakeWebhookUrls
@@ -47,6 +55,8 @@ class FakePorts:
     def __post_init__(self) -> None:
         self.generations = FakeGenerations(self.store, self.calls)
         self.trainings = FakeTrainings(self.store, self.calls)
+        self.models = FakeModels(self.store, self.calls)
+        self.photos = FakePhotos(self.store, self.calls)
         self.accounts = FakeAccounts(self.store, self.calls)
         self.changes = FakeChanges(self.store, self.calls)
         self.outputs = FakeOutputs(self.calls)

@@ -152,7 +152,7 @@ class FakeProvider:
     def _list(
         self, known: Mapping[str, Prediction], created_after: datetime
     ) -> Iterator[Sequence[Prediction]]:
-        newest_first = list(reversed(known.values()))
+        newest_first = list(known.values())[::-1]
         for start in range(0, max(1, len(newest_first)), self.page_size):
             page = self._page(newest_first, start)
             fresh = [p for p in page if p.created_at is not None and p.created_at >= created_after]

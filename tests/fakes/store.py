@@ -8,6 +8,7 @@ import threading
 import zlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from revela.domain.account import Account
 from revela.domain.change import Change, IdempotencyKey, PredictionClaim
@@ -15,13 +16,19 @@ from revela.domain.errors import Conflict, InvalidParam, InvalidRequest
 from revela.domain.generation import Generation
 from revela.domain.job import Job, State
 from revela.domain.ledger import LedgerEntry
+from revela.domain.personal_model import ModelState, PersonalModel
+from revela.domain.photo import Photo
 from revela.domain.policy import DUE_SHARDS
 from revela.domain.training import Training
 from revela.ports import ModelRef, Page, Ref
 from tests.fakes.calls import Calls, port_call
 
 _GENERATION, _TRAINING = re.compile(r"gen_[0-9A-Za-z]{1,40}"), re.compile(r"trn_[0-9A-Za-z]{1,40}")
-_ENTRY = re.compile(r"entry#[0-9]{12}")
+_MODEL, _ENTRY = re.compile(r"mdl_[0-9A-Za-z]{1,40}"), re.compile(r"entry#[0-9]{12}")
+
+
+Row = TypeVar("Row")
+Versioned = Job | Account | PersonalModel | Photo
 
 
 class Store:
@@ -31,6 +38,8 @@ class Store:
         self.lock = threading.Lock()
         self.generations: dict[Ref, Generation] = {}
         self.trainings: dict[Ref, Training] = {}
+        self.models: dict[tuple[str, str], PersonalModel] = {}
+        self.photos: dict[tuple[str, str], Photo] = {}
         self.accounts: dict[str, Account] = {}
         self.entries: dict[tuple[str, int], LedgerEntry] = {}
         self.pointers: dict[tuple[str, str], Ref] = {}
@@ -139,6 +148,58 @@ class FakeTrainings:
             self._store.trainings.pop(_ref(training), None)
 
 
+class FakeModels:
+    def __init__(self, store: Store, calls: Calls | None = None) -> None:
+        self.calls = calls or Calls()
+        self._store = store
+
+    @port_call
+    def get(self, ref: ModelRef) -> PersonalModel | None:
+        return self._store.models.get((ref.user_id, ref.id))
+
+    @port_call
+    def page(self, user_id: str, *, limit: int, cursor: str | None) -> Page[PersonalModel]:
+        before = _decoded(cursor, _MODEL)
+        rows = [
+            row
+            for row in self._store.models.values()
+            if row.user_id == user_id
+            and row.state is not ModelState.DELETING
+            and (before is None or row.id < before)
+        ]
+        rows.sort(key=lambda row: row.id, reverse=True)
+        return Page(rows[:limit], _encoded(rows[limit - 1].id) if len(rows) > limit else None)
+
+    @port_call
+    def due(self, shard: int, *, until: datetime, limit: int) -> list[Ref]:
+        store = self._store
+        rows = [(row.due_at, row.user_id, row.id) for row in store.models.values()]
+        rows += [(row.due_at, row.user_id, row.id) for row in store.trainings.values()]
+        rows += [(row.due_at, row.user_id, row.row_id) for row in store.photos.values()]
+        due = [
+            (due_at, id_, user_id)
+            for due_at, user_id, id_ in rows
+            if due_at is not None and due_at <= until and zlib.crc32(id_.encode()) % DUE_SHARDS == shard
+        ]
+        return [Ref(user_id, id_) for _, id_, user_id in sorted(due)[:limit]]
+
+
+class FakePhotos:
+    def __init__(self, store: Store, calls: Calls | None = None) -> None:
+        self.calls = calls or Calls()
+        self._store = store
+
+    @port_call
+    def get(self, model: ModelRef, photo_id: str) -> Photo | None:
+        return self._store.photos.get((model.user_id, f"{model.id}#{photo_id}"))
+
+    @port_call
+    def of(self, model: ModelRef) -> list[Photo]:
+        photos = self._store.photos.values()
+        found = [row for row in photos if (row.user_id, row.model_id) == (model.user_id, model.id)]
+        return sorted(found, key=lambda row: row.id)
+
+
 class FakeAccounts:
     def __init__(self, store: Store, calls: Calls | None = None) -> None:
         self.calls = calls or Calls()
@@ -180,6 +241,10 @@ def _failed(store: Store, change: Change) -> Iterator[str]:
         yield "job"
     if (account := change.account) and not _still(store.accounts.get(account.after.user_id), account.before):
         yield "account"
+    if (model := change.model) and not _still(store.models.get(model.key), model.before):
+        yield "model"
+    if any(not _still(store.photos.get(photo.key), photo.before) for photo in change.photos):
+        yield "photos"
     if any((entry.account_id, entry.number) in store.entries for entry in change.entries):
         yield "entries"
     if (added := change.pointer_added) and _pointer(added) in store.pointers:
@@ -207,6 +272,10 @@ def _write(store: Store, change: Change) -> None:
                 store.generations[_ref(stored)] = stored
     if change.account:
         store.accounts[change.account.after.user_id] = change.account.stored
+    if change.model:
+        _put(store.models, change.model.key, change.model.after)
+    for photo in change.photos:
+        _put(store.photos, photo.key, photo.after)
     for entry in change.entries:
         store.entries[entry.account_id, entry.number] = entry
     if change.pointer_added:
@@ -222,7 +291,14 @@ def _write(store: Store, change: Change) -> None:
         store.receipts.add((change.receipt.user_id, change.receipt.reference))
 
 
-def _still(stored: Job | Account | None, before: Job | Account | None) -> bool:
+def _put(rows: dict[tuple[str, str], Row], key: tuple[str, str], row: Row | None) -> None:
+    if row is None:
+        del rows[key]
+    else:
+        rows[key] = row
+
+
+def _still(stored: Versioned | None, before: Versioned | None) -> bool:
     if stored is None or before is None:
         return stored is before
     return stored.version == before.version

@@ -32,10 +32,12 @@ if TYPE_CHECKING:
         Events,
         Generations,
         Health,
+        Models,
         Objects,
         Outputs,
         Pace,
         Page,
+        Photos,
         Pictures,
         Provider,
         Ref,
@@ -78,6 +80,18 @@ class Wiring:
         from revela.adapters.dynamodb.trainings import DynamoTrainings
 
         return DynamoTrainings(self.tables)
+
+    @cached_property
+    def models(self) -> Models:
+        from revela.adapters.dynamodb.models import DynamoModels
+
+        return DynamoModels(self.tables)
+
+    @cached_property
+    def photos(self) -> Photos:
+        from revela.adapters.dynamodb.models import DynamoPhotos
+
+        return DynamoPhotos(self.tables)
 
     @cached_property
     def accounts(self) -> Accounts:
@@ -148,6 +162,7 @@ class Wiring:
             generation_webhook_queue_url=queues.generation_webhook,
             training_queue_url=queues.training,
             training_webhook_queue_url=queues.training_webhook,
+            photo_queue_url=queues.photo,
         )
 
     @cached_property

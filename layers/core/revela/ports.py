@@ -21,6 +21,8 @@ from revela.domain.job import AnyJob, State
 from revela.domain.ledger import LedgerEntry
 from revela.domain.model_health import ModelHealth
 from revela.domain.pace import Turns
+from revela.domain.personal_model import PersonalModel
+from revela.domain.photo import Photo
 from revela.domain.prediction import Prediction
 from revela.domain.training import Training
 
@@ -37,10 +39,14 @@ class Page(Generic[Item]):
 
 @dataclass(frozen=True)
 class Ref:
-    """Names one job: its owner and its id, which tells its kind."""
+    """Names one row: its owner and its id, which tells its kind."""
 
     user_id: str
     id: str
+
+    @property
+    def of_photo(self) -> bool:
+        return "#pho_" in self.id
 
     @property
     def of_training(self) -> bool:
@@ -88,6 +94,27 @@ class Generations(Jobs[Generation], Protocol):
 class Trainings(Jobs[Training], Protocol):
     def page(self, model: ModelRef, *, limit: int, cursor: str | None) -> Page[Training]:
         """Return a page of a model's trainings, newest first. Raises InvalidRequest on a bad cursor."""
+
+
+class Models(Protocol):
+    """Personal models. `get` is strongly consistent."""
+
+    def get(self, ref: ModelRef) -> PersonalModel | None: ...
+
+    def page(self, user_id: str, *, limit: int, cursor: str | None) -> Page[PersonalModel]:
+        """Return a page, newest first, without those being deleted. Raises InvalidRequest on a bad cursor."""
+
+    def due(self, shard: int, *, until: datetime, limit: int) -> list[Ref]:
+        """Return which models, photos and trainings are due, longest overdue first."""
+
+
+class Photos(Protocol):
+    """Reads are strongly consistent."""
+
+    def get(self, model: ModelRef, photo_id: str) -> Photo | None: ...
+
+    def of(self, model: ModelRef) -> list[Photo]:
+        """Return a model's photos, oldest first."""
 
 
 class Accounts(Protocol):
@@ -261,6 +288,9 @@ class Commands(Protocol):
     def finish(self, reports: Iterable[ProviderReport]) -> None:
         """Have what the provider said acted on."""
 
+    def check(self, photos: Iterable[Ref]) -> None:
+        """Have photos looked at again: uploaded and not told of, or not judged yet."""
+
 
 class Events(Protocol):
     """The bus that whoever wants to react listens to."""
@@ -362,6 +392,10 @@ class Ports(Protocol):
     def generations(self) -> Generations: ...
     @property
     def trainings(self) -> Trainings: ...
+    @property
+    def models(self) -> Models: ...
+    @property
+    def photos(self) -> Photos: ...
     @property
     def accounts(self) -> Accounts: ...
     @property

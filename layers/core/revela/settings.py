@@ -36,6 +36,7 @@ class Queues:
     generation_webhook: str
     training: str
     training_webhook: str
+    photo: str
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ class Settings:
             generation_webhook=get("GENERATION_WEBHOOK_QUEUE_URL", ""),
             training=get("TRAINING_QUEUE_URL", ""),
             training_webhook=get("TRAINING_WEBHOOK_QUEUE_URL", ""),
+            photo=get("PHOTO_QUEUE_URL", ""),
         )
 
     @cached_property

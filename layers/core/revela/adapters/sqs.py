@@ -34,8 +34,10 @@ class SqsCommands:
         generation_webhook_queue_url: str,
         training_queue_url: str,
         training_webhook_queue_url: str,
+        photo_queue_url: str,
     ) -> None:
         self._client = client
+        self._photo_queue_url = photo_queue_url
         # By whether they are of trainings.
         self._start_urls = {False: generation_queue_url, True: training_queue_url}
         self._finish_urls = {False: generation_webhook_queue_url, True: training_webhook_queue_url}
@@ -58,6 +60,12 @@ class SqsCommands:
             for report in reports
         ]
         self._send_each_kind(self._finish_urls, messages)
+
+    def check(self, photos: Iterable[Ref]) -> None:
+        self._send(
+            self._photo_queue_url,
+            ((ref.user_id, {"user_id": ref.user_id, "id": ref.id}) for ref in photos),
+        )
 
     def _send_each_kind(self, urls: dict[bool, str], messages: list[tuple[Ref, dict[str, Any]]]) -> None:
         for of_training, url in urls.items():

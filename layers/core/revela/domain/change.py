@@ -9,6 +9,8 @@ from revela.domain.account import Account
 from revela.domain.generation import Generation
 from revela.domain.job import Job
 from revela.domain.ledger import LedgerEntry
+from revela.domain.personal_model import PersonalModel
+from revela.domain.photo import Photo
 
 ORPHAN = "orphan"
 
@@ -36,6 +38,34 @@ class AccountWrite:
     @property
     def stored(self) -> Account:
         return self.after.model_copy(update={"version": self.before.version + 1 if self.before else 1})
+
+
+@dataclass(frozen=True)
+class ModelWrite:
+    """As JobWrite. `after` None: the row goes; the same as `before`: it only has to be as it was read."""
+
+    before: PersonalModel | None
+    after: PersonalModel | None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        row = self.after or self.before
+        assert row is not None
+        return row.user_id, row.id
+
+
+@dataclass(frozen=True)
+class PhotoWrite:
+    """As JobWrite; `after` None: the row goes."""
+
+    before: Photo | None
+    after: Photo | None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        row = self.after or self.before
+        assert row is not None
+        return row.user_id, row.row_id
 
 
 @dataclass(frozen=True)
@@ -73,6 +103,8 @@ class Change:
     now: datetime
     job: JobWrite | None = None
     account: AccountWrite | None = None
+    model: ModelWrite | None = None
+    photos: tuple[PhotoWrite, ...] = ()
     entries: tuple[LedgerEntry, ...] = ()
     pointer_added: Generation | None = None
     pointer_removed: Generation | None = None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-ModelKind = Literal["face", "half_body", "full_body", "style"]
+from revela.domain.photo import ModelKind
 
 
 class ModelState(StrEnum):

@@ -11,9 +11,9 @@ from pynamodb.exceptions import PutError, PynamoDBException, TransactWriteError
 from pynamodb.expressions.condition import Condition
 
 from revela.adapters.dynamodb.failures import CONDITION_FAILED, as_raised, contended, jitter_s, reasons
-from revela.adapters.dynamodb.mapping import account_row, entry_row, job_row
+from revela.adapters.dynamodb.mapping import account_row, entry_row, job_row, model_row, photo_row
 from revela.adapters.dynamodb.tables import Row, Tables
-from revela.domain.change import Change
+from revela.domain.change import Change, ModelWrite
 from revela.domain.errors import Conflict
 
 # Another transaction on the same item takes some 25 ms; after a few of them the caller decides anew.
@@ -26,7 +26,7 @@ class _Part:
     """One item of a change; `name` as in `Conflict.failed`."""
 
     name: str
-    action: Literal["Put", "Delete"]
+    action: Literal["Check", "Delete", "Put"]
     request: dict[str, Any]
 
 
@@ -69,7 +69,7 @@ class DynamoChanges:
                 raise PutError("Failed to put item", error) from error
             return
         self._tables.connection.transact_write_items(
-            condition_check_items=[],
+            condition_check_items=[part.request for part in parts if part.action == "Check"],
             delete_items=[part.request for part in parts if part.action == "Delete"],
             put_items=[part.request for part in parts if part.action == "Put"],
             update_items=[],
@@ -87,10 +87,28 @@ class DynamoChanges:
             owner = tables.account
             as_read = owner.version == account.before.version if account.before else owner.id.does_not_exist()
             yield _put("account", stored, as_read)
+        if model := change.model:
+            yield self._model(model, write_id)
+        for photo in change.photos:
+            known, version = tables.photo, photo.before.version if photo.before else None
+            as_read = known.id.does_not_exist() if version is None else known.version == version
+            if photo.after is None:
+                yield _delete("photos", known(*photo.key), as_read)
+            else:
+                yield _put("photos", photo_row(tables, photo.after, write_id=write_id), as_read)
         for entry in change.entries:
             yield _put(
                 "entries", entry_row(tables, entry, write_id=write_id), tables.entry.id.does_not_exist()
             )
+
+    def _model(self, write: ModelWrite, write_id: str) -> _Part:
+        kind = self._tables.model
+        as_read = kind.version == write.before.version if write.before else kind.id.does_not_exist()
+        if write.after is None:
+            return _delete("model", kind(*write.key), as_read)
+        if write.after == write.before:
+            return _check("model", kind(*write.key), as_read)
+        return _put("model", model_row(self._tables, write.after, write_id=write_id), as_read)
 
     def _markers(self, change: Change, write_id: str) -> Iterator[_Part]:
         tables = self._tables
@@ -139,6 +157,10 @@ def _put(name: str, row: Row, condition: Condition) -> _Part:
     return _Part(name, "Put", request)
 
 
+def _check(name: str, row: Row, condition: Condition) -> _Part:
+    return _Part(name, "Check", row.get_delete_kwargs_from_instance(condition))
+
+
 def _delete(name: str, row: Row, condition: Condition) -> _Part:
     return _Part(name, "Delete", row.get_delete_kwargs_from_instance(condition))
 
@@ -146,8 +168,8 @@ def _delete(name: str, row: Row, condition: Condition) -> _Part:
 def _failed(parts: list[_Part], error: PynamoDBException) -> list[tuple[_Part, dict[str, Any]]]:
     """Return the parts whose condition did not hold, each with the item that is there."""
     if isinstance(error, TransactWriteError) and error.cancellation_reasons:
-        # PynamoDB sends deletes before puts, and the reasons come in the order of sending.
-        sent = sorted(parts, key=lambda part: part.action == "Put")
+        # PynamoDB sends checks, then deletes, then puts; the reasons come in the order of sending.
+        sent = sorted(parts, key=lambda part: part.action)
         return [
             (part, reason.raw_item or {})
             for part, reason in zip(sent, error.cancellation_reasons, strict=True)

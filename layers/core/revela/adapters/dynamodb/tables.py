@@ -1,7 +1,7 @@
 """Every kind of item in the tables, and the one connection that they share.
 
 Generations  user_id, id        GenerationRow `gen_…`, PointerRow `wait#…`, IdempotencyRow `key#…`
-Models       user_id, id        TrainingRow `mdl_…#trn_…`
+Models       user_id, id        ModelRow `mdl_…`, PhotoRow `mdl_…#pho_…`, TrainingRow `mdl_…#trn_…`
 Credits      user_id, id        AccountRow `account`, ReceiptRow `grant#…`
 Ledger       account_id, id     EntryRow `entry#…`
 Control      id                 PredictionRow `prediction#…`, PaceRow `pace#…`, HealthRow `health#…`
@@ -112,6 +112,46 @@ class TrainingRow(JobRow):
     weights_key = UnicodeAttribute(null=True)
 
 
+class ModelRow(Row):
+    user_id = UnicodeAttribute(hash_key=True)
+    id = UnicodeAttribute(range_key=True)
+    due = DueIndex()
+
+    account_id = UnicodeAttribute()
+    state = UnicodeAttribute()
+    version = NumberAttribute()
+    name = UnicodeAttribute()
+    kind = UnicodeAttribute()
+    class_word = UnicodeAttribute()
+    trigger_word = UnicodeAttribute()
+    consent = MapDocument()
+    versions = ListDocument()
+    chosen_version = UnicodeAttribute(null=True)
+    created_at = UTCDateTimeAttribute()
+    updated_at = UTCDateTimeAttribute()
+    due_shard = NumberAttribute(null=True)
+    due_at = UTCDateTimeAttribute(null=True)
+
+
+class PhotoRow(Row):
+    user_id = UnicodeAttribute(hash_key=True)
+    id = UnicodeAttribute(range_key=True)
+    due = DueIndex()
+
+    state = UnicodeAttribute()
+    version = NumberAttribute()
+    declared_type = UnicodeAttribute()
+    created_at = UTCDateTimeAttribute()
+    updated_at = UTCDateTimeAttribute()
+    due_shard = NumberAttribute(null=True)
+    due_at = UTCDateTimeAttribute(null=True)
+    expires_at = UTCDateTimeAttribute(null=True)
+    object_version = UnicodeAttribute(null=True)
+    facts = MapDocument(null=True)
+    verdict = MapDocument(null=True)
+    chosen_category = UnicodeAttribute(null=True)
+
+
 class PointerRow(Row):
     """Marks a generation's place among its user's waiting ones."""
 
@@ -214,6 +254,8 @@ class Tables:
         self.generation = self._bind(GenerationRow, names.generations)
         self.pointer = self._bind(PointerRow, names.generations)
         self.idempotency = self._bind(IdempotencyRow, names.generations)
+        self.model = self._bind(ModelRow, names.models)
+        self.photo = self._bind(PhotoRow, names.models)
         self.training = self._bind(TrainingRow, names.models)
         self.account = self._bind(AccountRow, names.credits)
         self.receipt = self._bind(ReceiptRow, names.credits)
