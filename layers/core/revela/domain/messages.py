@@ -123,6 +123,7 @@ PARAMS: dict[str, dict[Language, str]] = {
     },
     "must_be_integer": {"en": "must be a whole number", "pt-BR": "deve ser um número inteiro"},
     "must_be_number": {"en": "must be a number", "pt-BR": "deve ser um número"},
+    "must_be_boolean": {"en": "must be true or false", "pt-BR": "deve ser verdadeiro ou falso"},
     "must_be_string": {"en": "must be text", "pt-BR": "deve ser um texto"},
     "must_not_be_empty": {"en": "must not be empty", "pt-BR": "não pode ser vazio"},
     "too_long": {
