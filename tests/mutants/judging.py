@@ -61,7 +61,7 @@ def verdict(report: Report | None) -> tuple[Fate, str]:
 
 
 def trial(tests: Sequence[str], mutant: Mutant | None = None) -> Report | None:
-    """Run tests against a copy of the product, with the mutant's bug if there is one; None if that never ends."""
+    """Run tests against a copy of the product, with a mutant's bug or none; None if that never ends."""
     with tempfile.TemporaryDirectory(prefix="mutant-") as made:
         copy = Path(made)
         for part in PRODUCT:
