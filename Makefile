@@ -67,7 +67,7 @@ mutants: $(VENV)/.tests ## Plant bugs one by one, see a test fail of each; write
 	@$(PYTHON_BIN) -m tests.mutants $(ARGS)
 
 docs: $(VENV)/.tests ## Write what the documentation takes from the code
-	PYTHONPATH=functions:layers/core $(PYTHON_BIN) docs/generate.py
+	PYTHONPATH=functions:layers/core:. $(PYTHON_BIN) docs/generate.py
 
 # ---------------------------------------------------------------- set up
 

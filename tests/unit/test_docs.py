@@ -17,7 +17,7 @@ def test_generated_parts_are_what_the_code_says() -> None:
     done = subprocess.run(
         [sys.executable, "docs/generate.py", "--check"],
         cwd=ROOT,
-        env={"PYTHONPATH": "functions:layers/core", "PATH": ""},
+        env={"PYTHONPATH": "functions:layers/core:.", "PATH": ""},
         capture_output=True,
         text=True,
     )

@@ -32,6 +32,9 @@ from tests.unit.usecases.webhook_cases import BODY, GENERATION, OTHER_SECRET, US
 FIRST, SECOND, THIRD = "whsec_Zmlyc3Q=", "whsec_c2Vjb25k", "whsec_dGhpcmQ="
 MESSAGE_ID, TIMESTAMP = "msg_1", str(int(START.timestamp()))
 MINUTE_S, DAY_S = 60, 86_400
+# The moments at which webhooks by every key in use are sent to every door.
+SECONDS_OF_OUR_KEY = [*range(400), *range(DAY_S, DAY_S + 400)]
+MINUTES_OF_REPLICATES = range(300)
 
 
 @dataclass
@@ -119,7 +122,7 @@ def test_a_rotation_of_the_url_key_refuses_no_webhook_at_any_second() -> None:
     }
     in_flight: dict[str, int] = {}
     heard = set()
-    for second in [*range(400), *range(DAY_S, DAY_S + 400)]:
+    for second in SECONDS_OF_OUR_KEY:
         here.manager.seconds = 1_000.0 + second
         here.put(**steps.get(second, {}))
         for door in here.doors():
@@ -196,7 +199,7 @@ def test_a_rotation_of_replicates_secret_refuses_no_webhook_at_any_minute() -> N
         151: [(FIRST,), (SECOND,), (FIRST, SECOND)],
         200: [(SECOND,)],
     }
-    for minute in range(300):
+    for minute in MINUTES_OF_REPLICATES:
         if minute == 90:
             kept.ports.provider.secret = SECOND
         kept.minute()
