@@ -209,7 +209,9 @@ UNAUTHORIZED = {"GET /v1/account": Answer(401, {"message": "Unauthorized"})}
         (a_token(aud="another"), "the API wants audience revela"),
         (a_token(exp="soon"), "it names no expiry"),
         (a_token(), f"its issuer is {ISSUER}, its audience revela"),
+        (a_token(aud=["one", "another"]), "the API wants audience revela"),
         ("not-a-token", "it is no JWT"),
+        (f"{a_token()}\n", "was it read from a file?"),
     ],
 )
 def test_a_refused_token_is_explained_by_what_it_says(token: str, said: str) -> None:
@@ -221,8 +223,9 @@ def test_a_refused_token_is_explained_by_what_it_says(token: str, said: str) -> 
     assert outcomes(steps)["deletion"] == "skipped"
 
 
-def test_a_good_token_is_not_blamed_for_what_it_does_not_say() -> None:
-    _, _, seen = failed(checked(ScriptedApi(UNAUTHORIZED), issuer=ISSUER, audience="revela"))
+@pytest.mark.parametrize("token", [a_token(), a_token(aud=["other", "revela"])])
+def test_a_good_token_is_not_blamed_for_what_it_does_not_say(token: str) -> None:
+    _, _, seen = failed(checked(ScriptedApi(UNAUTHORIZED), token=token, issuer=ISSUER, audience="revela"))
     assert "wants" not in seen
     assert "expired" not in seen
 

@@ -17,7 +17,6 @@ from local.check.causes import Cause
 from local.check.configured import Configured
 from local.check.prediction import Trial, cheapest
 from local.check.report import Report, Step
-from revela.domain.catalog import Catalog
 from tests.contract.replicate_stand_in import SECRET, TOKEN, server
 from tests.contract.scripted_server import Answer, Request, serving
 from tests.e2e.refusing_replicate import (
@@ -142,6 +141,14 @@ def test_a_bad_token_is_told_and_what_needs_it_left_out(steps: Any, monkeypatch:
     assert found["model sdxl"]["seen"] == "needs token"
 
 
+@pytest.mark.parametrize("token", [f"{TOKEN}\n", "r8 x", "“r8_x”"])
+def test_a_token_that_no_header_can_carry_is_told(
+    token: str, steps: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REPLICATE_API_TOKEN", token)
+    assert "was it read from a file?" in failed(steps(), "token", Cause.TOKEN_REFUSED)
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/v1", "{origin}/v2"])
 def test_an_address_without_replicate_is_told(
     url: str, steps: Any, origin: str, monkeypatch: pytest.MonkeyPatch
@@ -210,11 +217,7 @@ def test_a_token_that_may_not_read_the_secret_is_told(steps: Any, monkeypatch: p
 def checked_with(origin: str, **changed: Any) -> list[Step]:
     """Return the steps of a dry run over a catalog whose first model is changed."""
     first, *others = CATALOG.models
-    catalog = Catalog(
-        price_version=CATALOG.price_version,
-        plans=CATALOG.plans,
-        models=(first.model_copy(update=changed), *others),
-    )
+    catalog = CATALOG.model_copy(update={"models": (first.model_copy(update=changed), *others)})
     report = Report(Console(file=StringIO()))
     configured = Configured(f"{origin}/v1", TOKEN, None, (origin,))
     replicate.check(report, configured, dry_run=True, timeout_s=1, catalog=catalog)
