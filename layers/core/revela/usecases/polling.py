@@ -2,11 +2,13 @@
 
 Pages of its listing tell of a hundred at once; single requests are for those it did not show. A
 create whose answer was lost is found in the listing by its fingerprint, or was never made.
+
+What is learned is passed on at once: a process that is stopped in the middle has still told the rest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -21,19 +23,27 @@ from revela.usecases.provider_predictions import adopt, cancel_at_provider
 
 # Up to this many rows, single requests are cheaper than pages of a hundred.
 SINGLE_GETS = 3
+# Reports that go into one call of the queue's.
+REPORTS_AT_ONCE = 10
 # The provider's clock is not ours: its listing is read from a little before the first claim.
 CLOCKS_DIFFER = timedelta(minutes=1)
-# The longest single call to the provider, repetitions and margin included.
-ONE_CALL_NEEDS = timedelta(seconds=35)
+# A request usually takes half a second. To set aside its time-out instead would leave a run no time to
+# read what 600 creates a minute amount to; one that hangs at the end of a run loses only itself.
+ONE_CALL_NEEDS = timedelta(seconds=15)
 
 _NOTHING_READ = datetime.max.replace(tzinfo=UTC)
+
+Seen = tuple[Generation, Prediction]
 
 
 @dataclass
 class _Listing:
-    """`read_back_to`: what was created after it and is not here, the provider does not know."""
+    """`unseen`: rows that no page has shown yet, by prediction id.
 
-    by_id: dict[str, Prediction] = field(default_factory=dict)
+    `read_back_to`: what was created after it and is not in `by_fingerprint`, the provider does not know.
+    """
+
+    unseen: dict[str, Generation]
     by_fingerprint: dict[str, list[Prediction]] = field(default_factory=dict)
     read_back_to: datetime = _NOTHING_READ
 
@@ -43,38 +53,47 @@ def poll_predictions(rows: Sequence[Generation], *, ports: Ports, until: datetim
 
     What the provider does not tell now is asked again when its row is due again.
     """
-    listing = _Listing()
-    if len(rows) > SINGLE_GETS or any(row.prediction_id is None for row in rows):
+    lost = [row for row in rows if row.prediction_id is None]
+    listing = _Listing({row.prediction_id: row for row in rows if row.prediction_id is not None})
+    if lost or len(rows) > SINGLE_GETS:
         try:
-            _read_listing(listing, rows, ports, until)
+            for seen in _read_listing(listing, lost, ports, until):
+                _pass_on(seen, ports, until)
         except (Transient, Permanent) as error:
             ports.telemetry.warning("listing_not_read", reason=type(error).__name__)
+    _pass_on(_found(lost, listing, ports), ports, until)
+    # The oldest first: it is the next whose outputs the provider deletes.
+    oldest_first = sorted(listing.unseen.values(), key=lambda row: row.claimed_at or row.created_at)
+    _pass_on(_asked_singly(oldest_first, ports, until), ports, until)
+
+
+def _pass_on(seen: Iterable[Seen], ports: Ports, until: datetime) -> None:
+    """Tell `finish_generation` of those that have ended, a few at a time."""
     reports: list[FinishGeneration] = []
-    for row in rows:
+    for row, prediction in seen:
         try:
-            if report := _poll(row, listing, ports, until):
+            if report := _report(row, prediction, ports, until):
                 reports.append(report)
         except Transient as error:
-            ports.telemetry.warning("poll_failed", generation_id=row.id, reason=type(error).__name__)
+            _warn(row, error, ports)
+        if len(reports) == REPORTS_AT_ONCE:
+            _send(reports, ports)
+            reports = []
     if reports:
-        try:
-            ports.commands.finish_generations(reports)
-        except Transient as error:
-            ports.telemetry.warning("finish_not_sent", count=len(reports), reason=str(error))
+        _send(reports, ports)
 
 
-def _poll(row: Generation, listing: _Listing, ports: Ports, until: datetime) -> FinishGeneration | None:
-    """Return what `finish_generation` is to hear of this row, if anything."""
-    if row.prediction_id is None:
-        adopted = _find_lost(row, listing, ports)
-        if adopted is None:
-            return None
-        row, prediction = adopted
-    else:
-        known = listing.by_id.get(row.prediction_id) or _get(row.prediction_id, ports, until)
-        if known is None:
-            return None
-        prediction = known
+def _send(reports: Sequence[FinishGeneration], ports: Ports) -> None:
+    try:
+        ports.commands.finish_generations(reports)
+    except Transient as error:
+        ports.telemetry.warning("finish_not_sent", count=len(reports), reason=str(error))
+
+
+def _report(
+    row: Generation, prediction: Prediction, ports: Ports, until: datetime
+) -> FinishGeneration | None:
+    """Return what `finish_generation` is to hear; a prediction that runs and should not is canceled."""
     if not prediction.status.terminal:
         late = row.deadline_at is not None and ports.clock.now() >= row.deadline_at + DEADLINE_MARGIN
         if not (late or row.cancel_requested_at is not None) or not _may_call(ports, until):
@@ -86,6 +105,29 @@ def _poll(row: Generation, listing: _Listing, ports: Ports, until: datetime) -> 
             return None
         prediction = answer
     return FinishGeneration(Ref(row.user_id, row.id), row.attempt, prediction)
+
+
+def _found(lost: Sequence[Generation], listing: _Listing, ports: Ports) -> Iterator[Seen]:
+    for row in lost:
+        try:
+            if adopted := _find_lost(row, listing, ports):
+                yield adopted
+        except Transient as error:
+            _warn(row, error, ports)
+
+
+def _asked_singly(rows: Sequence[Generation], ports: Ports, until: datetime) -> Iterator[Seen]:
+    for row in rows:
+        assert row.prediction_id is not None
+        try:
+            if prediction := _get(row.prediction_id, ports, until):
+                yield row, prediction
+        except Transient as error:
+            _warn(row, error, ports)
+
+
+def _warn(row: Generation, error: Transient, ports: Ports) -> None:
+    ports.telemetry.warning("poll_failed", generation_id=row.id, reason=type(error).__name__)
 
 
 def _find_lost(row: Generation, listing: _Listing, ports: Ports) -> tuple[Generation, Prediction] | None:
@@ -109,12 +151,13 @@ def _find_lost(row: Generation, listing: _Listing, ports: Ports) -> tuple[Genera
     return None
 
 
-def _read_listing(listing: _Listing, rows: Sequence[Generation], ports: Ports, until: datetime) -> None:
-    """Fill the listing, newest first, as far back as the rows' claims or as time allows."""
-    ids = {row.prediction_id for row in rows if row.prediction_id is not None}
-    fingerprints = {row.fingerprint for row in rows if row.prediction_id is None}
-    versions = {row.provider_version for row in rows if row.prediction_id is None}
-    claims = (row.claimed_at for row in rows if row.claimed_at is not None)
+def _read_listing(
+    listing: _Listing, lost: Sequence[Generation], ports: Ports, until: datetime
+) -> Iterator[list[Seen]]:
+    """Yield the rows that each page shows, newest first, as far back as there are many, or time allows."""
+    fingerprints = {row.fingerprint for row in lost}
+    versions = {row.provider_version for row in lost}
+    claims = (row.claimed_at for row in (*lost, *listing.unseen.values()) if row.claimed_at is not None)
     since = min(claims, default=ports.clock.now()) - CLOCKS_DIFFER
     if not _may_call(ports, until):
         return
@@ -122,15 +165,15 @@ def _read_listing(listing: _Listing, rows: Sequence[Generation], ports: Ports, u
     try:
         for page in ports.provider.list_predictions(created_after=since):
             for prediction in page:
-                if prediction.id in ids:
-                    listing.by_id[prediction.id] = prediction
                 for version in versions if prediction.input is not None else ():
                     print_ = fingerprint(version, prediction.input or {})
                     if print_ in fingerprints:
                         listing.by_fingerprint.setdefault(print_, []).append(prediction)
+            yield [(listing.unseen.pop(p.id), p) for p in page if p.id in listing.unseen]
             created = [prediction.created_at for prediction in page if prediction.created_at is not None]
             listing.read_back_to = min(created, default=listing.read_back_to)
-            if (not fingerprints and len(listing.by_id) == len(ids)) or not _may_call(ports, until):
+            # A few old ones are no reason to read all that was created since.
+            if (not lost and len(listing.unseen) <= SINGLE_GETS) or not _may_call(ports, until):
                 return
             sent_at = ports.clock.now()
     except ProviderThrottled as error:

@@ -34,6 +34,8 @@ from revela.usecases.polling import ONE_CALL_NEEDS, poll_predictions
 ROWS_PER_SHARD = 250
 # Below this, no new work is begun.
 RESERVE = timedelta(seconds=10)
+# Rows are visited to be asked after: with less time than this left, they had better stay due.
+ASKING_NEEDS = timedelta(seconds=30)
 
 
 @dataclass
@@ -54,7 +56,7 @@ def reconcile_jobs(*, ports: Ports, until: datetime) -> int:
     blocked_until = ports.pace.blocked_until()
     found, visited = _Due(), 0
     for row in _due_rows(ports):
-        if ports.clock.now() + RESERVE > until:
+        if ports.clock.now() + ASKING_NEEDS > until:
             break
         with _left_for_next_visit("visit_failed", ports):
             visited += _visit(row, blocked_until, found, ports)
@@ -88,8 +90,10 @@ def _left_for_next_visit(event: str, ports: Ports) -> Iterator[None]:
 
 def _due_rows(ports: Ports) -> Iterable[Generation]:
     now = ports.clock.now()
-    for shard in range(DUE_SHARDS):
-        refs = ports.generations.due(shard, until=now, limit=ROWS_PER_SHARD)
+    # Another shard is the first each minute, so that a run short of time always starves none.
+    first = int(now.timestamp()) // 60
+    for n in range(DUE_SHARDS):
+        refs = ports.generations.due((first + n) % DUE_SHARDS, until=now, limit=ROWS_PER_SHARD)
         # The index lags behind the table: what is no longer due was moved on by someone else.
         for row in ports.generations.get_many(refs) if refs else ():
             if row.due_at is not None and row.due_at <= now:
