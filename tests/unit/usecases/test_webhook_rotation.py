@@ -22,7 +22,7 @@ from revela.adapters.webhook_urls import SignedWebhookUrls
 from revela.domain.errors import ProviderTransient, Transient
 from revela.ports import Ref
 from revela.usecases.hear_webhook import DoorPorts, HearWebhook, Verdict, hear_webhook
-from revela.usecases.keep_webhook_secret import keep_webhook_secret
+from revela.usecases.reconcile_jobs import reconcile_jobs
 from tests.fakes import FakePorts
 from tests.fakes.clock import START, FakeClock
 from tests.fakes.telemetry import FakeTelemetry
@@ -178,7 +178,8 @@ class Kept:
         self.ports.webhook_secrets = self.here.process()  # type: ignore[assignment]  # the real one, for once
 
     def minute(self) -> None:
-        keep_webhook_secret(ports=self.ports)
+        now = self.ports.clock.now()
+        reconcile_jobs(ports=self.ports, until=now + timedelta(seconds=55))
         self.ports.clock.advance(timedelta(minutes=1))
         self.here.manager.seconds += MINUTE_S
 
