@@ -12,6 +12,7 @@ from revela.domain.errors import InvalidParam, InvalidRequest
 from revela.domain.image_model import ImageModel
 from revela.domain.licence import Licence
 from revela.domain.plans import Plan
+from revela.domain.trainers import FineTune, Trainer
 
 
 class CatalogModel(ImageModel):
@@ -31,12 +32,27 @@ class Catalog(BaseModel):
     price_version: str
     plans: tuple[Plan, ...]
     models: tuple[CatalogModel, ...]
+    fine_tunes: tuple[FineTune, ...]
+    trainers: tuple[Trainer, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _unique(self) -> Catalog:
-        for kind, ids in (("plan", [p.id for p in self.plans]), ("model", [m.id for m in self.models])):
-            if len(set(ids)) != len(ids):
+        for kind, listed in (
+            ("plan", self.plans),
+            ("model", self.models),
+            ("fine-tune", self.fine_tunes),
+            ("trainer", self.trainers),
+        ):
+            if len({entry.id for entry in listed}) != len(listed):
                 raise ValueError(f"each {kind} id must be unique")
+        return self
+
+    @model_validator(mode="after")
+    def _whole(self) -> Catalog:
+        if not {tune.family for tune in self.fine_tunes} <= {model.id for model in self.models}:
+            raise ValueError("a fine-tune grows from a model of the catalog")
+        if not {trainer.fine_tune for trainer in self.trainers} <= {tune.id for tune in self.fine_tunes}:
+            raise ValueError("a trainer makes a fine-tune of the catalog")
         return self
 
     def model(self, model_id: str) -> CatalogModel:
@@ -48,6 +64,22 @@ class Catalog(BaseModel):
         raise InvalidRequest(
             "invalid_request", invalid_params=[InvalidParam("model", "not_one_of", {"allowed": allowed})]
         )
+
+    def trainer(self, trainer_id: str | None = None) -> Trainer:
+        """Return the trainer, by default the first. Raises InvalidRequest when there is no such trainer."""
+        if trainer_id is None:
+            return self.trainers[0]
+        for trainer in self.trainers:
+            if trainer.id == trainer_id:
+                return trainer
+        allowed = ", ".join(t.id for t in self.trainers)
+        raise InvalidRequest(
+            "invalid_request", invalid_params=[InvalidParam("trainer", "not_one_of", {"allowed": allowed})]
+        )
+
+    def fine_tune_of(self, trainer: Trainer) -> FineTune:
+        """Return what the trainer's versions are."""
+        return next(tune for tune in self.fine_tunes if tune.id == trainer.fine_tune)
 
     def plan(self, plan_id: str) -> Plan:
         """Raises InvalidRequest when there is no such plan."""
