@@ -125,6 +125,11 @@ def _inputs_not_taken(model: CatalogModel, version: VersionBody | None) -> list[
 
 
 def _time_limits(catalog: Catalog) -> str:
-    if found := list(time_limits.contradictions(time_limits.of_this_checkout(catalog))):
+    limits = time_limits.of_this_checkout(catalog)
+    if found := list(time_limits.contradictions(limits)):
         raise Failed(Cause.TIME_LIMITS, "; ".join(found))
-    return "time-outs, leases, visibility and deadlines of this checkout go together"
+    return "; ".join(
+        f"{worker.name} {worker.timeout_s:.0f} s, its lease {worker.lease_s:.0f} s, "
+        f"its queue {worker.visibility_s:.0f} s"
+        for worker in limits.workers
+    )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -15,6 +16,7 @@ from local import identity, state
 from local.check import tokens
 from local.check.causes import Cause
 from local.check.report import Failed
+from local.commands import Refused
 from local.replicate.loopback import is_loopback, reachable
 
 USER = "check"
@@ -34,8 +36,14 @@ class System:
 
 
 def system_of(state_dir: Path, *, api_url: str | None, token: str | None) -> System:
-    """Return the system at `api_url`, else the running engine's. Raises NotRunning where there is neither."""
+    """Return the system at `api_url`, else the running engine's.
+
+    Raises NotRunning where there is neither, and Refused where the token would be seen on its way.
+    """
     if api_url:
+        url = urlsplit(api_url)
+        if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.hostname or "")):
+            raise Refused("the API's URL must be https://, or http:// on this machine")
         return System(api_url.rstrip("/"), token)
     current = state.read(state_dir)
     return System(

@@ -398,6 +398,12 @@ def test_a_deployed_system_is_named_by_its_url_and_a_token(
     assert "✓ deletion" in printed
 
 
+@pytest.mark.parametrize("url", ["http://api.example.com", "api.example.com", "ftp://127.0.0.1"])
+def test_a_token_goes_nowhere_without_tls(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "generation", "--api-url", url, "--token", a_token()]) == 1
+    assert "must be https://" in capsys.readouterr().err
+
+
 def test_without_a_url_an_engine_must_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

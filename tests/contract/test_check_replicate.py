@@ -115,6 +115,7 @@ def test_all_is_well_and_one_image_was_made(
 def test_a_dry_run_makes_nothing(steps: Any, order: Order) -> None:
     made_before = order()["counters"]["creates"]
     found = steps("--dry-run")
+    assert "start_generation 60 s, its lease 120 s, its queue 360 s" in found["time limits"]["seen"]
     assert skipped(found) == {"webhook URL", "prediction"}
     assert "--dry-run" in found["prediction"]["seen"]
     assert order()["counters"]["creates"] == made_before
