@@ -67,7 +67,6 @@ class Outcome:
 
     point: Point
     repaired_in: timedelta
-    orphans: int
     failure: str | None = None
 
 
@@ -76,8 +75,8 @@ def survive(cloud: Cloud, point: Point) -> Outcome:
     try:
         history = play(cloud, point.scenario, point)
     except Exception as error:  # noqa: BLE001  # whatever it is, it is the outcome
-        return Outcome(point, timedelta(0), 0, "".join(traceback.format_exception(error)))
-    return Outcome(point, history.repaired_in, history.orphans)
+        return Outcome(point, timedelta(0), "".join(traceback.format_exception(error)))
+    return Outcome(point, history.repaired_in)
 
 
 def survive_all(every: Sequence[Point], processes: int) -> list[Outcome]:

@@ -29,7 +29,6 @@ class Outcome:
 
     flow: str
     repaired_in: timedelta
-    orphans: int
     failure: str | None = None
 
 
@@ -59,8 +58,8 @@ def survive(kills: Kills, scenario: Scenario) -> Outcome:
     try:
         history = play(kills, scenario)
     except Exception as error:  # noqa: BLE001  # whatever it is, it is the outcome
-        return Outcome(scenario.name, timedelta(0), 0, "".join(traceback.format_exception(error)))
-    return Outcome(scenario.name, history.repaired_in, history.orphans)
+        return Outcome(scenario.name, timedelta(0), "".join(traceback.format_exception(error)))
+    return Outcome(scenario.name, history.repaired_in)
 
 
 def survive_share(scenario: Scenario, step: int) -> Iterator[Outcome]:

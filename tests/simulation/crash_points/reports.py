@@ -18,12 +18,12 @@ def of_crash_points(runs: Mapping[str, Sequence[Call]], outcomes: Sequence[campa
     lines = [
         "The use cases ran on the real adapters (PynamoDB, S3, SQS, Secrets Manager, the Replicate client)",
         f"against AWS and Replicate in process. Their {len(runs)} flows made {calls} calls to the outside,",
-        f"of {len(labels)} kinds (`tests/simulation/crash_points/call_labels.txt`). Each call was broken in",
-        f"every way it can break: {len(outcomes):,} histories. Clients then repeated under their Idempotency-Key,",
-        "queues delivered again after their visibility time-out, Replicate repeated its webhooks for a",
-        "minute, the schedule fired each minute. At the end of each, all invariants of the money, the rows",
-        "and the objects held, no job was settled twice, no prediction ran on, and every recorded output was in",
-        "the bucket with its SHA-256.",
+        f"of {len(labels)} kinds (`tests/simulation/crash_points/call_labels.txt`). Each call was broken",
+        f"in every way it can break: {len(outcomes):,} histories. Clients then repeated under their",
+        "Idempotency-Key, queues delivered again after their visibility time-out, Replicate repeated its",
+        "webhooks for a minute, the schedule fired each minute. At the end of each, all invariants of the",
+        "money, the rows and the objects held, no job was settled twice, no prediction ran on or was paid",
+        "for in vain, and every recorded output was in the bucket with its SHA-256.",
         "",
         "| fault | histories | longest repair |",
         "| --- | --- | --- |",
@@ -37,7 +37,7 @@ def of_crash_points(runs: Mapping[str, Sequence[Call]], outcomes: Sequence[campa
         "",
         "Repair is the time from the fault, or from what the user asked for after it, to the end of the last",
         f"job; the runs hold it to {_minutes(evidence.TERMINAL_WITHIN)}. Longest: `{worst.point.label}`,",
-        f"{worst.point.fault}. Orphaned predictions: {sum(outcome.orphans for outcome in outcomes)}.",
+        f"{worst.point.fault}.",
     ]
     return _wrapped(lines)
 
@@ -47,17 +47,16 @@ def of_pairs(outcomes: Sequence[pairs.Outcome]) -> str:
     lines = [
         "The flow of a generation, on ports in memory: the process is killed at each call, before or after",
         "it took effect, and once more at each call of what follows. After each of",
-        f"{len(outcomes):,} pairs the invariants held, and every job had succeeded.",
+        f"{len(outcomes):,} pairs the invariants held, every job had succeeded, and no prediction was paid for",
+        "in vain.",
         "",
-        "| flow | pairs | longest repair | orphaned predictions |",
-        "| --- | --- | --- | --- |",
+        "| flow | pairs | longest repair |",
+        "| --- | --- | --- |",
     ]
     for flow, count in counts.items():
         of_flow = [outcome for outcome in outcomes if outcome.flow == flow]
         longest = max(outcome.repaired_in for outcome in of_flow)
-        lines.append(
-            f"| {flow} | {count:,} | {_minutes(longest)} | {sum(outcome.orphans for outcome in of_flow)} |"
-        )
+        lines.append(f"| {flow} | {count:,} | {_minutes(longest)} |")
     return _wrapped(lines)
 
 
