@@ -47,8 +47,8 @@ def of_pairs(outcomes: Sequence[pairs.Outcome]) -> str:
     lines = [
         "The flow of a generation, on ports in memory: the process is killed at each call, before or after",
         "it took effect, and once more at each call of what follows. After each of",
-        f"{len(outcomes):,} pairs the invariants held, every job had succeeded, and no prediction was paid for",
-        "in vain.",
+        f"{len(outcomes):,} pairs the invariants held, every job had succeeded, and no prediction was paid",
+        "for in vain.",
         "",
         "| flow | pairs | longest repair |",
         "| --- | --- | --- |",
