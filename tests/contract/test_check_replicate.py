@@ -17,6 +17,7 @@ from local.check.causes import Cause
 from local.check.configured import Configured
 from local.check.prediction import Trial, cheapest
 from local.check.report import Report, Step
+from revela.adapters.clock import SystemClock
 from tests.contract.replicate_stand_in import SECRET, TOKEN, server
 from tests.contract.scripted_server import Answer, Request, serving
 from tests.e2e.refusing_replicate import (
@@ -282,6 +283,21 @@ def test_a_prediction_that_takes_too_long_is_canceled(steps: Any, order: Order, 
     id_ = failed(found, "prediction", Cause.PREDICTION_SLOW).split()[0]
     headers = {"Authorization": f"Bearer {TOKEN}"}
     assert httpx.get(f"{origin}/v1/predictions/{id_}", headers=headers).json()["status"] == "canceled"
+
+
+def test_a_prediction_that_nobody_waits_for_is_canceled(
+    order: Order, origin: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    order(slow_predictions={"count": 1, "queue_s": 0, "predict_s": 100})
+    monkeypatch.setattr(SystemClock, "sleep_until", interrupted)
+    cancels_before = order()["counters"]["cancels"]
+
+    assert main(["check", "replicate"]) == 130
+
+    assert order()["counters"]["cancels"] == cancels_before + 1
 
 
 @pytest.mark.parametrize(
