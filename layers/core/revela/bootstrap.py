@@ -30,12 +30,14 @@ if TYPE_CHECKING:
         Commands,
         Entropy,
         Events,
+        Faces,
         Generations,
         Health,
         Objects,
         Outputs,
         Pace,
         Page,
+        PhotoFiles,
         Pictures,
         Provider,
         Ref,
@@ -123,6 +125,22 @@ class Wiring:
         from revela.adapters.pictures import PillowPictures
 
         return PillowPictures()
+
+    @cached_property
+    def photo_files(self) -> PhotoFiles:
+        from revela.adapters.photo_files import PillowPhotoFiles
+
+        return PillowPhotoFiles()
+
+    @cached_property
+    def faces(self) -> Faces:
+        if self.settings.face_inspector == "opencv":
+            from revela.adapters.opencv_faces import OpenCvFaces
+
+            return OpenCvFaces()
+        from revela.adapters.rekognition import RekognitionFaces
+
+        return RekognitionFaces(self.client("rekognition"))
 
     @cached_property
     def objects(self) -> Objects:

@@ -20,6 +20,7 @@ from revela.domain.generation import Generation, State
 from revela.domain.ledger import LedgerEntry
 from revela.domain.model_health import ModelHealth
 from revela.domain.pace import Turns
+from revela.domain.photo import FaceReport, PhotoFacts, Unreadable
 from revela.domain.prediction import Prediction
 
 Item = TypeVar("Item", covariant=True)
@@ -152,6 +153,16 @@ class Pictures(Protocol):
         """Decode a file and tell what it is. Raises OutputUnusable when it is no image we publish."""
 
     def thumbnail(self, path: Path) -> Thumbnail: ...
+
+
+class PhotoFiles(Protocol):
+    def inspect(self, path: Path, *, declared_type: str, clean: Path) -> PhotoFacts | Unreadable:
+        """Decode an upload, whatever it is, and write the copy to train with to `clean`."""
+
+
+class Faces(Protocol):
+    def inspect(self, jpeg: Path) -> FaceReport | Unreadable:
+        """Find the faces on a clean copy. Raises Transient when the same may work later."""
 
 
 class Objects(Protocol):
@@ -301,6 +312,10 @@ class Ports(Protocol):
     def outputs(self) -> Outputs: ...
     @property
     def pictures(self) -> Pictures: ...
+    @property
+    def photo_files(self) -> PhotoFiles: ...
+    @property
+    def faces(self) -> Faces: ...
     @property
     def objects(self) -> Objects: ...
     @property
