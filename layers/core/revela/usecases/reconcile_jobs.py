@@ -95,9 +95,26 @@ def _due_rows(ports: Ports) -> Iterable[Generation]:
     for n in range(DUE_SHARDS):
         refs = ports.generations.due((first + n) % DUE_SHARDS, until=now, limit=ROWS_PER_SHARD)
         # The index lags behind the table: what is no longer due was moved on by someone else.
-        for row in ports.generations.get_many(refs) if refs else ():
+        for row in _read(refs, ports) if refs else ():
             if row.due_at is not None and row.due_at <= now:
                 yield row
+
+
+def _read(refs: list[Ref], ports: Ports) -> Iterable[Generation]:
+    """Return the rows, but for those of another version of this code, which stay due at the head of all."""
+    try:
+        return ports.generations.get_many(refs)
+    except ValueError:
+        # What pydantic raises is one; which row it was about is found out by reading each alone.
+        return [row for ref in refs if (row := _read_alone(ref, ports)) is not None]
+
+
+def _read_alone(ref: Ref, ports: Ports) -> Generation | None:
+    try:
+        return ports.generations.get(ref)
+    except ValueError as error:
+        ports.telemetry.warning("row_unreadable", generation_id=ref.id, reason=type(error).__name__)
+        return None
 
 
 def _visit(row: Generation, blocked_until: datetime | None, found: _Due, ports: Ports) -> bool:
