@@ -286,7 +286,7 @@ def test_a_prediction_that_takes_too_long_is_canceled(steps: Any, order: Order, 
 
 
 def test_a_prediction_that_nobody_waits_for_is_canceled(
-    order: Order, origin: str, monkeypatch: pytest.MonkeyPatch
+    order: Order, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
