@@ -66,10 +66,10 @@ def page(verdicts: Sequence[Verdict]) -> str:
     """Return the section of docs/reliability.md: no times, so that it changes only when its news do."""
     core = sum(judged.mutant.area in CORE_AREAS for judged in verdicts)
     lines = (
-        f"{len(verdicts)} bugs, {core} of them in {', '.join(CORE_AREAS[:-1])} and {CORE_AREAS[-1]}, planted one",
-        f"at a time into a copy of the product: {counts(verdicts)}.",
-        "Killed means that the test named here fails by what it asserts of the behaviour. Code that cannot run",
-        "at all counts as broken and fails the run, as a survivor does. The list is `tests/mutants/*.toml`.",
+        f"{len(verdicts)} bugs, {core} of them in {', '.join(CORE_AREAS)}, one at a time:",
+        f"{counts(verdicts)}.",
+        "Killed means that the test named here fails by what it asserts of the behaviour. Code that cannot",
+        "run at all counts as broken and fails the run, as a survivor does. The list is in `tests/mutants`.",
         "",
         "| name | area | what goes wrong | killed by |",
         "| --- | --- | --- | --- |",
