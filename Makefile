@@ -59,12 +59,15 @@ format: $(VENV)/.tests ## Format the code and mend what the linter can
 	$(VENV)/bin/ruff format
 	$(VENV)/bin/ruff check --fix
 
-.PHONY: docs limiter
+.PHONY: docs limiter mutants
 limiter: $(VENV)/.tests ## Measure the pace in simulation; prints the table of docs/reliability.md
 	PYTHONPATH=layers/core $(PYTHON_BIN) -m tests.simulation.limiter
 
+mutants: $(VENV)/.tests ## Plant bugs one by one, see a test fail of each; writes docs/reliability.md
+	@$(PYTHON_BIN) -m tests.mutants $(ARGS)
+
 docs: $(VENV)/.tests ## Write what the documentation takes from the code
-	PYTHONPATH=functions:layers/core $(PYTHON_BIN) docs/generate.py
+	PYTHONPATH=functions:layers/core:. $(PYTHON_BIN) docs/generate.py
 
 # ---------------------------------------------------------------- set up
 
@@ -89,9 +92,9 @@ $(VENV)/.local: local/requirements.txt $(VENV)/.uv
 	@$(INSTALL) --python $(PYTHON_BIN) -r $<
 	@touch $@
 
-$(VENV)/.tests: tests/requirements.txt $(VENV)/.local
+$(VENV)/.tests: tests/requirements.txt local/requirements-faces.txt $(VENV)/.local
 	@echo "installing what tests and checks need"
-	@$(INSTALL) --python $(PYTHON_BIN) -r $<
+	@$(INSTALL) --python $(PYTHON_BIN) -r $< -r local/requirements-faces.txt
 	@touch $@
 
 $(MINISTACK)/.installed: local/requirements-ministack.txt $(VENV)/.uv
@@ -115,7 +118,8 @@ pins: $(VENV)/.uv ## Move every pinned version to the newest that fits
 	$(PIN) layers/imaging/requirements.in -o layers/imaging/requirements.txt
 	$(PIN) local/requirements.in -o local/requirements.txt \
 	    -c layers/dependencies/requirements.txt -c layers/imaging/requirements.txt
-	$(PIN) tests/requirements.in -o tests/requirements.txt -c local/requirements.txt
+	$(PIN) local/requirements-faces.in -o local/requirements-faces.txt
+	$(PIN) tests/requirements.in -o tests/requirements.txt -c local/requirements.txt -c local/requirements-faces.txt
 	$(PIN) local/requirements-ministack.in -o local/requirements-ministack.txt
 	$(PIN) local/requirements-uv.in -o local/requirements-uv.txt
 	$(PIN) tests/requirements-sam.in -o tests/requirements-sam.txt

@@ -1,4 +1,4 @@
-"""Write what the documentation takes from the code: OpenAPI document, state diagram, error codes.
+"""Write what the documentation takes from the code: OpenAPI document, states, error codes, counts of cases.
 
 python docs/generate.py           writes the files
 python docs/generate.py --check   writes nothing, exits with 1 if a file is not what the code says
@@ -16,6 +16,8 @@ from api.openapi import document
 from revela import bootstrap
 from revela.domain import messages
 from revela.domain.job import TERMINAL, TRANSITIONS, Event, State
+from tests.unit.adapters import hostile_urls, test_outputs, test_outputs_hostile, test_replicate_token
+from tests.unit.usecases import test_webhook_rotation, webhook_cases
 
 DOCS = Path(__file__).parent
 NEW = "[*]"
@@ -50,6 +52,60 @@ def error_codes() -> str:
     return "\n".join(lines).rstrip()
 
 
+def hostile_input() -> str:
+    rows = (
+        (
+            "URLs that no output has",
+            len(hostile_urls.FORBIDDEN),
+            "no socket is opened and no name looked up: other schemes, look-alike hosts, users and ports, "
+            "addresses in every notation, metadata services",
+        ),
+        (
+            "redirects to them",
+            len(test_outputs_hostile.REDIRECTS),
+            "none is followed: the one connection is the one to the allowed host",
+        ),
+        (
+            "addresses behind an allowed name",
+            len(hostile_urls.NOT_PUBLIC),
+            "not connected to, not even beside a good one, nor when the name changes between two tries",
+        ),
+        (
+            "answers in place of an image",
+            sum(map(len, (test_outputs.UNUSABLE, test_outputs.TOO_LARGE, test_outputs.TROUBLE))),
+            "given up, cut off at the size limit, or fetched again within a minute, in bounded memory",
+        ),
+        (
+            "API calls that are sent elsewhere",
+            2 * len(test_replicate_token.CALLS) + len(test_replicate_token.PAGED),
+            "by redirects and by links to a next page; the API token goes to the API's origin only",
+        ),
+        (
+            "genuine webhooks of odd form",
+            len(webhook_cases.HEARD),
+            "heard, and what is passed on can be read and fits into a message",
+        ),
+        (
+            "webhooks that prove nothing",
+            len(webhook_cases.UNPROVEN),
+            "401, whatever is wrong with headers, timestamp, signature or URL; nothing is passed on",
+        ),
+        (
+            "signed webhooks that are no prediction",
+            len(webhook_cases.MALFORMED),
+            "400, never a server's fault",
+        ),
+        (
+            "moments of two secret rotations",
+            len(test_webhook_rotation.SECONDS_OF_OUR_KEY) + len(test_webhook_rotation.MINUTES_OF_REPLICATES),
+            "a webhook by any key in use is heard by every process, with a forger at each door; a key opens "
+            "no door after the next rotation",
+        ),
+    )
+    lines = [f"| {what} | {count} | {held} |" for what, count, held in rows]
+    return "\n".join(["| | cases | what holds |", "| --- | --- | --- |", *lines])
+
+
 def generated() -> dict[Path, str]:
     """Return each generated file's whole text."""
     return {
@@ -57,6 +113,7 @@ def generated() -> dict[Path, str]:
         + "\n",
         DOCS / "architecture.md": _filled(DOCS / "architecture.md", "states", state_diagram()),
         DOCS / "frontend.md": _filled(DOCS / "frontend.md", "codes", error_codes()),
+        DOCS / "reliability.md": _filled(DOCS / "reliability.md", "hostile", hostile_input()),
     }
 
 

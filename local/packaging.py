@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 LAYER_SOURCES = {
     "CoreLayer": ("Makefile", "core"),
     "DependenciesLayer": ("Makefile", "dependencies/requirements.txt"),
-    "ImagingLayer": ("Makefile", "imaging/requirements.txt"),
+    "ImagingLayer": ("Makefile", "imaging/requirements.txt", "../local/requirements-faces.txt"),
 }
 FUNCTIONS = "functions"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from revela.domain.catalog import Catalog, CatalogModel, Parameter
+from revela.domain.catalog import Catalog, CatalogModel
+from revela.domain.parameters import Parameter
 
 Json = dict[str, Any]
 

@@ -1,5 +1,5 @@
 """`python -m local check`: live, step by step, whether what is configured works, and what to do where not.
 
-`report` runs the steps and tells them; `causes` knows why a step fails and what mends it; `replicate`,
-`webhook_address` and `time_limits` look at the provider's side, `generation` at a whole system's.
+`report` runs the steps and tells them; `causes` knows why a step fails and what mends it. `replicate` checks
+the provider's side, with `webhook_address`, `time_limits` and one `prediction`; `generation` a `system`.
 """

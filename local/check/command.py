@@ -5,14 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-
-from rich.console import Console
+from typing import TYPE_CHECKING
 
 from local import engine
-from local.check import generation
-from local.check.configured import configured
-from local.check.report import Report
-from local.check.system import system_of
+
+if TYPE_CHECKING:
+    from local.check.report import Report
 
 CORE = str(engine.ROOT / "layers" / "core")
 TIMEOUT_S = 300
@@ -51,23 +49,31 @@ def add_arguments(parser: argparse.ArgumentParser, everywhere: argparse.Argument
 
 
 def check_replicate(asked: argparse.Namespace) -> int:
-    found = configured(asked.state_dir)
+    # Here and below imported when asked for: every other command starts without what a check needs.
     sys.path.insert(0, CORE)
     from local.check import replicate
+    from local.check.configured import configured
 
-    report = Report(_console(), as_json=asked.json, secrets=[found.token])
+    found = configured(asked.state_dir)
+    report = _report(asked, found.token)
     return replicate.check(report, found, dry_run=asked.dry_run, timeout_s=asked.timeout_s)
 
 
 def check_generation(asked: argparse.Namespace) -> int:
+    from local.check import generation
+    from local.check.system import system_of
+
     system = system_of(asked.state_dir, api_url=asked.api_url, token=asked.token)
-    report = Report(_console(), as_json=asked.json, secrets=[system.token or ""])
-    return generation.check(report, system, timeout_s=asked.timeout_s)
+    return generation.check(_report(asked, system.token or ""), system, timeout_s=asked.timeout_s)
 
 
-def _console() -> Console:
+def _report(asked: argparse.Namespace, secret: str) -> Report:
+    from rich.console import Console
+
+    from local.check.report import Report
+
     # Lines stay whole, for terminals to wrap and for others to search.
-    return Console(highlight=False, soft_wrap=True)
+    return Report(Console(highlight=False, soft_wrap=True), as_json=asked.json, secrets=[secret])
 
 
 def _seconds(text: str) -> int:

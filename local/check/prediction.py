@@ -105,7 +105,7 @@ class Trial:
         if prediction.status is not PredictionStatus.SUCCEEDED:
             reason = prediction.error or "no reason given"
             raise Failed(Cause.PREDICTION_FAILED, f"{prediction.id} {prediction.status}: {reason}")
-        return f"{prediction.id} succeeded in {(self._clock.now() - began).total_seconds():.0f} s"
+        return f"{prediction.id} succeeded in {(self._clock.now() - began).total_seconds():.1f} s"
 
     def download(self) -> str:
         if not self._created.output:

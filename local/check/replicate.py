@@ -9,7 +9,7 @@ from contextlib import closing
 from functools import partial
 from importlib.resources import files
 
-from local.check import time_limits, webhook_address
+from local.check import time_limits, tokens, webhook_address
 from local.check.asking import Silent, asked
 from local.check.causes import Cause
 from local.check.configured import Configured
@@ -47,7 +47,7 @@ def check(
     )
     with closing(client):
         report.say(f"Replicate at {configured.api_url}")
-        report.step("token", partial(_account, client))
+        report.step("token", partial(_account, client, configured.token))
         report.step("webhook secret", partial(_webhook_secret, client), needs=["token"])
         for model in catalog.models:
             report.step(f"model {model.id}", partial(_model, client, model), needs=["token"])
@@ -75,7 +75,9 @@ def _not_asked_for() -> str:
     raise Skipped("left out: --dry-run. Only a prediction shows whether there is credit")
 
 
-def _account(client: ReplicateClient) -> str:
+def _account(client: ReplicateClient, token: str) -> str:
+    if fault := tokens.fault_of(token):
+        raise Failed(Cause.TOKEN_REFUSED, fault)
     found = asked(lambda: account(client))
     return f"accepted: {found.type} {found.username}"
 
@@ -123,6 +125,11 @@ def _inputs_not_taken(model: CatalogModel, version: VersionBody | None) -> list[
 
 
 def _time_limits(catalog: Catalog) -> str:
-    if found := list(time_limits.contradictions(time_limits.of_this_checkout(catalog))):
+    limits = time_limits.of_this_checkout(catalog)
+    if found := list(time_limits.contradictions(limits)):
         raise Failed(Cause.TIME_LIMITS, "; ".join(found))
-    return "time-outs, leases, visibility and deadlines of this checkout go together"
+    return "; ".join(
+        f"{worker.name} {worker.timeout_s:.0f} s, its lease {worker.lease_s:.0f} s, "
+        f"its queue {worker.visibility_s:.0f} s"
+        for worker in limits.workers
+    )

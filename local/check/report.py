@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ class Step:
 class Report:
     """Runs steps in their order and prints each; `secrets` are shown nowhere, whoever quotes them.
 
-    `as_json` prints nothing before `end`, then all of it as one object.
+    `as_json` prints no step before `end`, then all of them as one object; what is said goes to stderr.
     """
 
     def __init__(self, console: Console, *, as_json: bool = False, secrets: Collection[str] = ()) -> None:
@@ -71,7 +72,9 @@ class Report:
         return {step.name for step in self.steps if step.outcome == "passed"}.issuperset(names)
 
     def say(self, text: str) -> None:
-        if not self._as_json:
+        if self._as_json:
+            print(self._shown(text), file=sys.stderr)
+        else:
             self.console.print(Text(self._shown(text), "bold"))
 
     @contextmanager

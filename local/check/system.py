@@ -1,4 +1,4 @@
-"""A whole system as its users reach it: its address, a token, and what a refused token says of itself."""
+"""A whole system as its users reach it: its address, their token, and its answers."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
-import jwt
 
 from local import identity, state
+from local.check import tokens
 from local.check.causes import Cause
 from local.check.report import Failed
+from local.commands import Refused
 from local.replicate.loopback import is_loopback, reachable
 
 USER = "check"
@@ -34,8 +36,14 @@ class System:
 
 
 def system_of(state_dir: Path, *, api_url: str | None, token: str | None) -> System:
-    """Return the system at `api_url`, else the running engine's. Raises NotRunning where there is neither."""
+    """Return the system at `api_url`, else the running engine's.
+
+    Raises NotRunning where there is neither, and Refused where the token would be seen on its way.
+    """
     if api_url:
+        url = urlsplit(api_url)
+        if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.hostname or "")):
+            raise Refused("the API's URL must be https://, or http:// on this machine")
         return System(api_url.rstrip("/"), token)
     current = state.read(state_dir)
     return System(
@@ -63,10 +71,18 @@ class Api:
         """Ask as the user. Raises Failed when there is no token, or it is not accepted."""
         if not self._system.token:
             raise Failed(Cause.SIGN_IN_REFUSED, "there is no token: give one with --token")
+        if fault := tokens.fault_of(self._system.token):
+            raise Failed(Cause.SIGN_IN_REFUSED, fault)
         signed_in = {"Authorization": f"Bearer {self._system.token}", **(headers or {})}
         answer = self._ask(method, path, signed_in, **how)
         if answer.status_code in (401, 403):
-            raise Failed(Cause.SIGN_IN_REFUSED, why_refused(answer, self._system, datetime.now(UTC)))
+            said_of_token = tokens.what_it_says(
+                self._system.token,
+                issuer=self._system.issuer,
+                audience=self._system.audience,
+                now=datetime.now(UTC),
+            )
+            raise Failed(Cause.SIGN_IN_REFUSED, f"{_reason(answer)}: {said_of_token}")
         return answer
 
     def get(self, path: str, **how: Any) -> Json:
@@ -129,42 +145,10 @@ def said(answer: httpx.Response) -> str:
     return " ".join(part for part in parts if part)
 
 
-def why_refused(answer: httpx.Response, system: System, now: datetime) -> str:
-    """Return what the refused token says of itself, unverified, and what does not fit."""
+def _reason(answer: httpx.Response) -> str:
     # API Gateway may say why, within: error_description="the token has expired".
     _, _, told = answer.headers.get("www-authenticate", "").partition("error_description=")
-    reason = f"{answer.status_code}" + (f", {told}" if told else "")
-    try:
-        claims: Json = jwt.decode(system.token or "", options={"verify_signature": False})
-    except jwt.PyJWTError:
-        return f"{reason}: it is no JWT"
-    issuer, audience = claims.get("iss"), claims.get("aud", claims.get("client_id"))
-    faults = [
-        *_about_time(claims, now),
-        *([f"the API wants issuer {system.issuer}"] if system.issuer not in (None, issuer) else []),
-        *([f"the API wants audience {system.audience}"] if system.audience not in (None, audience) else []),
-    ]
-    says = f"its issuer is {issuer}, its audience {audience}"
-    return f"{reason}: {'; '.join([says, *faults])}"
-
-
-def _about_time(claims: Json, now: datetime) -> Iterator[str]:
-    expires_at, valid_from = _instant(claims.get("exp")), _instant(claims.get("nbf"))
-    if expires_at is None:
-        yield "it names no expiry"
-    elif expires_at <= now:
-        yield f"it expired at {expires_at:%Y-%m-%d %H:%M} UTC"
-    if valid_from is not None and valid_from > now:
-        yield f"it is valid only from {valid_from:%Y-%m-%d %H:%M} UTC"
-
-
-def _instant(claim: object) -> datetime | None:
-    if isinstance(claim, bool) or not isinstance(claim, int | float):
-        return None
-    try:
-        return datetime.fromtimestamp(claim, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
+    return f"{answer.status_code}" + (f", {told}" if told else "")
 
 
 def _json(answer: httpx.Response) -> Json | None:

@@ -17,7 +17,7 @@ from local.check.causes import Cause
 from local.check.configured import Configured
 from local.check.prediction import Trial, cheapest
 from local.check.report import Report, Step
-from revela.domain.catalog import Catalog
+from revela.adapters.clock import SystemClock
 from tests.contract.replicate_stand_in import SECRET, TOKEN, server
 from tests.contract.scripted_server import Answer, Request, serving
 from tests.e2e.refusing_replicate import (
@@ -116,6 +116,7 @@ def test_all_is_well_and_one_image_was_made(
 def test_a_dry_run_makes_nothing(steps: Any, order: Order) -> None:
     made_before = order()["counters"]["creates"]
     found = steps("--dry-run")
+    assert "start_generation 60 s, its lease 120 s, its queue 360 s" in found["time limits"]["seen"]
     assert skipped(found) == {"webhook URL", "prediction"}
     assert "--dry-run" in found["prediction"]["seen"]
     assert order()["counters"]["creates"] == made_before
@@ -140,6 +141,14 @@ def test_a_bad_token_is_told_and_what_needs_it_left_out(steps: Any, monkeypatch:
     everything_else = {"webhook secret", "model flux-dev", "model flux-schnell", "model sdxl"}
     assert skipped(found) == everything_else | {"webhook URL", "credit", "prediction", "output"}
     assert found["model sdxl"]["seen"] == "needs token"
+
+
+@pytest.mark.parametrize("token", [f"{TOKEN}\n", "r8 x", "“r8_x”"])
+def test_a_token_that_no_header_can_carry_is_told(
+    token: str, steps: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REPLICATE_API_TOKEN", token)
+    assert "was it read from a file?" in failed(steps(), "token", Cause.TOKEN_REFUSED)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/v1", "{origin}/v2"])
@@ -210,11 +219,7 @@ def test_a_token_that_may_not_read_the_secret_is_told(steps: Any, monkeypatch: p
 def checked_with(origin: str, **changed: Any) -> list[Step]:
     """Return the steps of a dry run over a catalog whose first model is changed."""
     first, *others = CATALOG.models
-    catalog = Catalog(
-        price_version=CATALOG.price_version,
-        plans=CATALOG.plans,
-        models=(first.model_copy(update=changed), *others),
-    )
+    catalog = CATALOG.model_copy(update={"models": (first.model_copy(update=changed), *others)})
     report = Report(Console(file=StringIO()))
     configured = Configured(f"{origin}/v1", TOKEN, None, (origin,))
     replicate.check(report, configured, dry_run=True, timeout_s=1, catalog=catalog)
@@ -278,6 +283,21 @@ def test_a_prediction_that_takes_too_long_is_canceled(steps: Any, order: Order, 
     id_ = failed(found, "prediction", Cause.PREDICTION_SLOW).split()[0]
     headers = {"Authorization": f"Bearer {TOKEN}"}
     assert httpx.get(f"{origin}/v1/predictions/{id_}", headers=headers).json()["status"] == "canceled"
+
+
+def test_a_prediction_that_nobody_waits_for_is_canceled(
+    order: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    order(slow_predictions={"count": 1, "queue_s": 0, "predict_s": 100})
+    monkeypatch.setattr(SystemClock, "sleep_until", interrupted)
+    cancels_before = order()["counters"]["cancels"]
+
+    assert main(["check", "replicate"]) == 130
+
+    assert order()["counters"]["cancels"] == cancels_before + 1
 
 
 @pytest.mark.parametrize(

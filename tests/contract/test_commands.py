@@ -72,7 +72,7 @@ def test_every_start_is_sent_once_and_names_its_job(queues: Queues) -> None:
 def test_nothing_to_send_is_no_call() -> None:
     with aws(), wire() as between:
         client = boto3.client("sqs", region_name=REGION)
-        SqsCommands(client, generation_queue_url="s", generation_webhook_queue_url="f").start_generations([])
+        SqsCommands(client, generation_queue_url="s", generation_webhook_queue_url="f").start([])
         assert between.calls == []
 
 

@@ -62,7 +62,7 @@ def create(scene: StandInScene, door: Door) -> Prediction:
         CreatePrediction(
             version="black-forest-labs/flux-schnell",
             input={"prompt": "um farol à noite 📷"},
-            webhook_url=door.urls.for_generation(REF, 2),
+            webhook_url=door.urls.for_job(REF, 2),
             cancel_after_s=300,
         )
     )

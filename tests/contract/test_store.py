@@ -174,6 +174,19 @@ def test_a_new_row_does_not_replace_one_that_exists(ports: StorePorts) -> None:
     assert failed_parts(ports, Change(now=START, job=JobWrite(None, a_generation()))) == {"job"}
 
 
+def test_an_account_that_others_wrote_is_not_overwritten(ports: StorePorts) -> None:
+    ports.changes.commit(Change(now=START, account=AccountWrite(None, an_account())))
+    seen = ports.accounts.get("ana")
+    assert seen is not None
+    one, other = (seen.model_copy(update={"available": available}) for available in (10, 12))
+    ports.changes.commit(Change(now=START, account=AccountWrite(seen, one)))
+
+    assert failed_parts(ports, Change(now=START, account=AccountWrite(seen, other))) == {"account"}
+    found = ports.accounts.get("ana")
+    assert found is not None
+    assert (found.available, found.version) == (10, 2)
+
+
 def test_a_whole_change_is_written_at_once(ports: StorePorts) -> None:
     waiting = a_generation(state=State.WAITING)
     change = Change(

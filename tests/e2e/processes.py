@@ -42,6 +42,19 @@ def kill(pids: set[int]) -> None:
     assert eventually(lambda: not alive(pids))
 
 
+def cpu_ticks(pid: int) -> int:
+    """Return how much a process has computed so far; 0 when it has ended."""
+    with suppress(OSError):
+        fields = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+        return int(fields[11]) + int(fields[12])
+    return 0
+
+
+def connected(pids: set[int]) -> set[int]:
+    """Return those that hold a socket."""
+    return {pid for pid in pids if any(_sockets(pid))}
+
+
 def alive(pids: set[int]) -> set[int]:
     return pids & {pid for pid, _ in _parents()}
 

@@ -54,10 +54,15 @@ class StandIn:
 
     def predictions(self, prompt: str) -> list[dict[str, Any]]:
         """Return the predictions that were created with this prompt, newest first."""
-        found: list[dict[str, Any]] = []
+        return self.predictions_by_prompt().get(prompt, [])
+
+    def predictions_by_prompt(self) -> dict[str, list[dict[str, Any]]]:
+        """Return all predictions by what was asked for, newest first."""
+        found: dict[str, list[dict[str, Any]]] = {}
         url: str | None = "/v1/predictions"
         while url:
             page = self._http.get(url).raise_for_status().json()
-            found += [p for p in page["results"] if p["input"].get("prompt") == prompt]
+            for prediction in page["results"]:
+                found.setdefault(prediction["input"].get("prompt", ""), []).append(prediction)
             url = page["next"]
         return found

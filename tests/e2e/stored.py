@@ -17,13 +17,13 @@ def published(current: State, user: User, id_: str) -> list[str]:
     return [key for key in keys if not key.endswith(".thumbnail.webp")]
 
 
+def states(current: State, user: User) -> list[str]:
+    """Return the state of each generation, in the order of asking."""
+    return [row["state"]["S"] for row in _rows(current, user, "gen_")]
+
+
 def waiting_pointers(current: State, user: User) -> list[str]:
-    rows = aws.client("dynamodb", current.aws_endpoint_url).query(
-        TableName=current.tables["generations"],
-        KeyConditionExpression="user_id = :user AND begins_with(id, :pointer)",
-        ExpressionAttributeValues={":user": {"S": user.name}, ":pointer": {"S": "wait#"}},
-    )
-    return [row["id"]["S"] for row in rows["Items"]]
+    return [row["id"]["S"] for row in _rows(current, user, "wait#")]
 
 
 def messages(current: State, queue: str) -> int:
@@ -33,6 +33,19 @@ def messages(current: State, queue: str) -> int:
         QueueUrl=current.queues[queue], AttributeNames=names
     )["Attributes"]
     return sum(int(attributes[name]) for name in names)
+
+
+def _rows(current: State, user: User, prefix: str) -> list[dict[str, dict[str, str]]]:
+    pages = (
+        aws.client("dynamodb", current.aws_endpoint_url)
+        .get_paginator("query")
+        .paginate(
+            TableName=current.tables["generations"],
+            KeyConditionExpression="user_id = :user AND begins_with(id, :prefix)",
+            ExpressionAttributeValues={":user": {"S": user.name}, ":prefix": {"S": prefix}},
+        )
+    )
+    return [row for page in pages for row in page["Items"]]
 
 
 def _keys(current: State, prefix: str) -> list[str]:

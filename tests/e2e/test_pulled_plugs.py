@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
-import httpx
 import pytest
 
 from local import aws
 from local.state import State
 from tests.e2e.conftest import Advance, Reconcile
 from tests.e2e.held_aws import Call, Moment, between
-from tests.e2e.processes import kill, workers
+from tests.e2e.pulled_plugs import assert_saved, door_closed, pull
 from tests.e2e.stand_in import StandIn
 from tests.e2e.stored import messages, published, quarantined
 from tests.e2e.users import Json, User, assert_credits_add_up, eventually
@@ -26,22 +26,11 @@ DRIP = {"count": 1, "how": "drip"}
 
 @pytest.fixture
 def pull_the_plug(engine_state: State) -> Callable[[str], None]:
-    def pull(folder: str) -> None:
-        running = workers(engine_state.pid, engine_state.functions[folder])
-        assert running, f"nothing runs {folder}"
-        kill(running)
-
-    return pull
+    return partial(pull, engine_state)
 
 
 def assert_saved_once(user: User, done: Json, stand_in: StandIn) -> None:
-    """Hold what the user downloads against what was made, and its price against one prediction."""
-    assert done["status"] == "succeeded", done
-    (prediction,) = stand_in.predictions(done["params"]["prompt"])
-    made = [stand_in.output(url) for url in prediction["output"]]
-    shown = user.generation(done["id"])["outputs"]
-    assert [httpx.get(output["url"]).content for output in shown] == made
-    assert done["credits"] == {"estimated": len(made), "held": 0, "charged": len(made), "refunded": 0}
+    assert_saved(user, done, stand_in.predictions(done["params"]["prompt"]), stand_in)
 
 
 # ---------------------------------------------------------------- finish_generation
@@ -262,18 +251,6 @@ def test_a_starter_killed_before_its_record_is_made_up_for_by_the_webhook_alone(
 
 
 # ---------------------------------------------------------------- replicate_webhook
-
-
-@contextmanager
-def door_closed(current: State) -> Iterator[None]:
-    """Let the webhooks' function run nowhere: whoever knocks is turned away."""
-    lambdas = aws.client("lambda", current.aws_endpoint_url)
-    function = current.functions["replicate_webhook"]
-    lambdas.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
-    try:
-        yield
-    finally:
-        lambdas.delete_function_concurrency(FunctionName=function)
 
 
 def test_jobs_end_by_polling_while_the_door_is_closed_and_late_webhooks_change_nothing(

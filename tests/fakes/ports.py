@@ -11,10 +11,12 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.commands import FakeCommands
 from tests.fakes.entropy import FakeEntropy
 from tests.fakes.events import FakeEvents
+from tests.fakes.faces import FakeFaces
 from tests.fakes.health import FakeHealth
 from tests.fakes.objects import FakeObjects
 from tests.fakes.outputs import FakeOutputs
 from tests.fakes.pace import FakePace
+from tests.fakes.photo_files import FakePhotoFiles
 from tests.fakes.pictures import FakePictures
 from tests.fakes.provider import FakeProvider
 from tests.fakes.store import (
@@ -62,6 +64,8 @@ class FakePorts:
         self.outputs = FakeOutputs(self.calls)
         self.provider = FakeProvider(self.calls, clock=self.clock, outputs=self.outputs)
         self.pictures = FakePictures(self.calls)
+        self.photo_files = FakePhotoFiles(self.calls)
+        self.faces = FakeFaces(self.calls)
         self.objects = FakeObjects(self.calls, clock=self.clock)
         self.commands = FakeCommands(self.calls)
         self.events = FakeEvents(self.calls)

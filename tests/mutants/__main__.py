@@ -63,21 +63,19 @@ def counts(verdicts: Iterable[Verdict]) -> str:
 
 
 def page(verdicts: Sequence[Verdict]) -> str:
-    """Return the section of docs/reliability.md: without times, so that it changes with what it tells alone."""
+    """Return the section of docs/reliability.md: no times, so that it changes only when its news do."""
     core = sum(judged.mutant.area in CORE_AREAS for judged in verdicts)
-    return "\n".join(
-        [
-            f"{len(verdicts)} bugs, {core} of them in {', '.join(CORE_AREAS[:-1])} and {CORE_AREAS[-1]}, "
-            "are planted one at a time into a",
-            f"copy of the product: {counts(verdicts)}. Killed means that the test named here fails by what it",
-            "asserts; code that cannot run at all counts as broken, and fails the run. The list is",
-            "`tests/mutants/*.toml`.",
-            "",
-            "| name | area | what goes wrong | killed by |",
-            "| --- | --- | --- | --- |",
-            *(row(judged) for judged in verdicts),
-        ]
+    lines = (
+        f"{len(verdicts)} bugs, {core} of them in {', '.join(CORE_AREAS)}, one at a time:",
+        f"{counts(verdicts)}.",
+        "Killed means that the test named here fails by what it asserts of the behaviour. Code that cannot",
+        "run at all counts as broken and fails the run, as a survivor does. The list is in `tests/mutants`.",
+        "",
+        "| name | area | what goes wrong | killed by |",
+        "| --- | --- | --- | --- |",
+        *(row(judged) for judged in verdicts),
     )
+    return "\n".join(lines)
 
 
 def say(text: str) -> None:

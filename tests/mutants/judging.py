@@ -24,7 +24,7 @@ _PASSED, _FAILED = 0, 1
 
 
 class Fate(StrEnum):
-    """`BROKEN`: the code could not even run, so that nothing was learned of the test."""
+    """`BROKEN`: the bug could not be planted or the code not run, so that nothing was learned of the test."""
 
     KILLED = "killed"
     SURVIVED = "survived"
@@ -42,7 +42,10 @@ class Verdict:
 def judge(mutant: Mutant) -> Verdict:
     """Run the mutant's test against the product with its bug."""
     began = time.monotonic()
-    fate, why = verdict(trial([mutant.killed_by], mutant))
+    try:
+        fate, why = verdict(trial([mutant.killed_by], mutant))
+    except LookupError as error:
+        fate, why = Fate.BROKEN, str(error)
     return Verdict(mutant, fate, why, time.monotonic() - began)
 
 
@@ -61,7 +64,7 @@ def verdict(report: Report | None) -> tuple[Fate, str]:
 
 
 def trial(tests: Sequence[str], mutant: Mutant | None = None) -> Report | None:
-    """Run tests against a copy of the product, with the mutant's bug if there is one; None if that never ends."""
+    """Run tests against a copy of the product, with a mutant's bug or none; None if that never ends."""
     with tempfile.TemporaryDirectory(prefix="mutant-") as made:
         copy = Path(made)
         for part in PRODUCT:

@@ -1,4 +1,4 @@
-"""The planted bugs as data: what a user would notice, where the bug is planted, which test must fail of it."""
+"""The planted bugs as data: what a user would notice, where it is planted, which test must fail."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def run(copy: Path, tests: list[str]) -> Report:
     """Run the tests in this process, which must not have imported the product yet."""
     observer = _Observer()
     paths = (Path.cwd(), copy / "functions", copy / "layers/core")
-    settings = ["-o", f"pythonpath={shlex.join(str(path) for path in paths)}"]
+    settings = ["-c", "pyproject.toml", "-o", f"pythonpath={shlex.join(str(path) for path in paths)}"]
     status = pytest.main(["-q", "-p", "no:cacheprovider", *settings, *tests], plugins=[observer])
     product = getattr(sys.modules.get("revela"), "__file__", None)
     return Report(int(status), observer.passed, tuple(observer.failures), product)

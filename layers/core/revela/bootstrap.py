@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         Commands,
         Entropy,
         Events,
+        Faces,
         Generations,
         Health,
         Models,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         Outputs,
         Pace,
         Page,
+        PhotoFiles,
         Photos,
         Pictures,
         Provider,
@@ -144,6 +146,22 @@ class Wiring:
         from revela.adapters.pictures import PillowPictures
 
         return PillowPictures()
+
+    @cached_property
+    def photo_files(self) -> PhotoFiles:
+        from revela.adapters.photo_files import PillowPhotoFiles
+
+        return PillowPhotoFiles()
+
+    @cached_property
+    def faces(self) -> Faces:
+        if self.settings.face_inspector == "opencv":
+            from revela.adapters.opencv_faces import OpenCvFaces
+
+            return OpenCvFaces()
+        from revela.adapters.rekognition import RekognitionFaces
+
+        return RekognitionFaces(self.client("rekognition"))
 
     @cached_property
     def objects(self) -> Objects:

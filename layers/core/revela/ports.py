@@ -22,7 +22,7 @@ from revela.domain.ledger import LedgerEntry
 from revela.domain.model_health import ModelHealth
 from revela.domain.pace import Turns
 from revela.domain.personal_model import PersonalModel
-from revela.domain.photo import Photo
+from revela.domain.photo import FaceReport, Photo, PhotoFacts, Unreadable
 from revela.domain.prediction import Prediction
 from revela.domain.training import Training
 
@@ -248,6 +248,16 @@ class Pictures(Protocol):
     def thumbnail(self, path: Path) -> Thumbnail: ...
 
 
+class PhotoFiles(Protocol):
+    def inspect(self, path: Path, *, declared_type: str, clean: Path) -> PhotoFacts | Unreadable:
+        """Decode an upload, whatever it is, and write the copy to train with to `clean`."""
+
+
+class Faces(Protocol):
+    def inspect(self, jpeg: Path) -> FaceReport | Unreadable:
+        """Find the faces on a clean copy. Raises Transient when the same may work later."""
+
+
 class Objects(Protocol):
     """The bucket. Keys are those of `Generation.quarantine_prefix` and `published_prefix`.
 
@@ -406,6 +416,10 @@ class Ports(Protocol):
     def outputs(self) -> Outputs: ...
     @property
     def pictures(self) -> Pictures: ...
+    @property
+    def photo_files(self) -> PhotoFiles: ...
+    @property
+    def faces(self) -> Faces: ...
     @property
     def objects(self) -> Objects: ...
     @property

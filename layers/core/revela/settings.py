@@ -97,6 +97,11 @@ class Settings:
         return self._read(lambda read: read("REPLICATE_TOKEN_SECRET_ID", str))
 
     @cached_property
+    def face_inspector(self) -> str:
+        """Return `rekognition`, or `opencv` where there is no AWS."""
+        return self._read(lambda read: read("FACE_INSPECTOR", _face_inspector, "rekognition"))
+
+    @cached_property
     def region(self) -> str:
         return self._environ.get("AWS_REGION") or self._environ.get("AWS_DEFAULT_REGION") or "us-east-1"
 
@@ -153,6 +158,12 @@ class _Reader:
 def _replicate_only(text: str) -> str:
     if text != "replicate":
         raise ValueError("the only provider is 'replicate'")
+    return text
+
+
+def _face_inspector(text: str) -> str:
+    if text not in ("rekognition", "opencv"):
+        raise ValueError("must be 'rekognition' or 'opencv'")
     return text
 
 

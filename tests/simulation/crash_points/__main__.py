@@ -1,42 +1,56 @@
-"""The long forms: every fault of every call, or `pairs`: every pair of kills. Writes docs/reliability.md."""
+"""The long forms: every fault of every call; `pairs`: every pair of kills; `labels`: the golden list.
+
+The first two write their sections of docs/reliability.md, if everything held.
+"""
 
 from __future__ import annotations
 
 import sys
-import time
-from collections import Counter
 
 from tests.report import write_section
-from tests.simulation.crash_points.campaign import Outcome, dry_runs, points, survive_all
+from tests.simulation.crash_points import golden, pairs, reports
+from tests.simulation.crash_points.campaign import dry_runs, points, survive_all
 from tests.simulation.crash_points.cloud import opened
 
 PROCESSES = 2
 
 
 def main(arguments: list[str]) -> int:
-    return break_every_call()
+    match arguments:
+        case []:
+            return break_every_call()
+        case ["pairs"]:
+            return kill_twice()
+        case ["labels"]:
+            return write_labels()
+    sys.stderr.write(__doc__ or "")
+    return 2
 
 
 def break_every_call() -> int:
-    began = time.monotonic()
     with opened() as cloud:
         runs = dry_runs(cloud)
-    every = list(points(runs))
-    outcomes = survive_all(every, PROCESSES)
-    failed = [outcome for outcome in outcomes if outcome.failure]
-    for outcome in failed:
-        print(f"{outcome.point}\n{outcome.failure}")
-    text = report(outcomes, calls=sum(map(len, runs.values())))
-    print(text, f"\n{time.monotonic() - began:.0f} s", sep="")
+    outcomes = survive_all(list(points(runs)), PROCESSES)
+    return _told("crash-points", reports.of_crash_points(runs, outcomes), [o.failure for o in outcomes])
+
+
+def kill_twice() -> int:
+    outcomes = pairs.survive_all(PROCESSES)
+    return _told("pairs", reports.of_pairs(outcomes), [o.failure for o in outcomes])
+
+
+def write_labels() -> int:
+    with opened() as cloud:
+        golden.write(call.label for calls in dry_runs(cloud).values() for call in calls)
+    return 0
+
+
+def _told(section: str, text: str, failures: list[str | None]) -> int:
+    failed = [failure for failure in failures if failure]
+    sys.stdout.write("\n".join([*failed, text, ""]))
     if not failed:
-        write_section("crash-points", text)
-    return len(failed)
-
-
-def report(outcomes: list[Outcome], *, calls: int) -> str:
-    labels = {outcome.point.label for outcome in outcomes}
-    faults = Counter(outcome.point.fault for outcome in outcomes)
-    return f"{calls} {len(labels)} {faults}"
+        write_section(section, text)
+    return min(len(failed), 1)
 
 
 if __name__ == "__main__":

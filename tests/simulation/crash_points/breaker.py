@@ -79,23 +79,28 @@ class Breaker:
         """Send one call, or do what breaks it; `answers` are the faults that only its kind can have."""
         if not self.in_process:
             return send()
+        fault = self.enter(name, tuple(answers))
+        if fault is None:
+            return send()
+        if fault is Fault.KILLED_AFTER:
+            send()
+            raise Killed
+        return answers[fault](send)
+
+    def enter(self, name: str, faults: tuple[Fault, ...] = ()) -> Fault | None:
+        """Note a call; return how it is to be broken. Raises Killed where the process ends before it."""
         if self.clock.now() > self._ends[-1]:
             raise Killed
         label = f"{self._flows[-1]} · {name}"
         number = len(self.seen)
-        self.seen.append(Call(label, (*KILLS, *answers)))
+        self.seen.append(Call(label, (*KILLS, *faults)))
         fault = self._fault_of(number, label)
-        if fault is None:
-            return send()
-        self.broken.append(f"{label}: {fault}")
-        self.last_broken_at = self.clock.now()
-        match fault:
-            case Fault.KILLED_BEFORE:
-                raise Killed
-            case Fault.KILLED_AFTER:
-                send()
-                raise Killed
-        return answers[fault](send)
+        if fault is not None:
+            self.broken.append(f"{label}: {fault}")
+            self.last_broken_at = self.clock.now()
+        if fault is Fault.KILLED_BEFORE:
+            raise Killed
+        return fault
 
     @property
     def in_process(self) -> bool:

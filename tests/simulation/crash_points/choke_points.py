@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from io import IOBase
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,10 @@ def aws_choked(breaker: Callable[[], Breaker], callers: Callers) -> Iterator[Non
         service = self.meta.service_model.service_name
 
         def send() -> Any:
-            return original(self, operation, parameters)
+            # As botocore does before it sends again: from the beginning, and it may alter what it is given.
+            if isinstance(body := parameters.get("Body"), IOBase):
+                body.seek(0)
+            return original(self, operation, dict(parameters))
 
         if not breaker().in_process:
             return send()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, ParamSpec, TypeVar
@@ -13,9 +13,9 @@ from typing import Any, ParamSpec, TypeVar
 import httpx
 import pytest
 from moto.backends import get_backend
-from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.models import DEFAULT_ACCOUNT_ID
 
-from local.replicate import deliveries
+from local.replicate import deliveries, pages
 from local.replicate.app import create_app
 from local.replicate.clock import Clock as StandInClock
 from local.replicate.drawing.render import render
@@ -35,11 +35,13 @@ from revela.settings import Settings
 from revela.usecases import moving, reconcile_jobs
 from revela.usecases.hear_webhook import DoorPorts, HearWebhook, hear_webhook
 from tests.contract.aws import NAMES, REGION, aws, deploy_tables
+from tests.fakes import FakePorts, load_catalog
 from tests.fakes.clock import START
 from tests.fakes.entropy import FakeEntropy
 from tests.fakes.telemetry import FakeTelemetry
 from tests.simulation.crash_points.breaker import Breaker, Killed
 from tests.simulation.crash_points.choke_points import Callers, ChokedTransport, aws_choked
+from tests.simulation.crash_points.stored import stored
 from tests.simulation.crash_points.wiring import Process, RememberedPictures, Surroundings
 
 REPLICATE, API = "https://replicate.test", "https://api.test"
@@ -83,6 +85,7 @@ class Cloud:
         self.breaker = Breaker(self.real_time)
         self.telemetry = FakeTelemetry()
         self.around = self._surroundings()
+        self._foreign: set[str] = set()
 
     def begin(self, breaker: Callable[[Cloud], Breaker]) -> None:
         """Empty everything and start anew, at the same time, with the same ids to come."""
@@ -98,6 +101,7 @@ class Cloud:
         for url in self.queue_urls:
             list(self._received(url))
         self._rows_seen = self._messages_seen = 0
+        self._foreign.clear()
         first = json.dumps({"url_token_key": "k1"})
         self.clients["secretsmanager"].put_secret_value(SecretId=WEBHOOK_SECRET, SecretString=first)
         self.telemetry = FakeTelemetry()
@@ -139,8 +143,15 @@ class Cloud:
             self._rows = [generation_of(row.from_raw_data(item)) for item in own]
         return self._rows
 
-    def provider_rests(self) -> bool:
-        return all(job.is_over for job in self.stand_in.lifecycle.newest_first())
+    def stored(self) -> FakePorts:
+        return stored(self.clients["dynamodb"], self.tables, self._objects())
+
+    def predictions(self) -> Mapping[str, bool]:
+        return {
+            job.id: job.is_over
+            for job in self.stand_in.lifecycle.newest_first()
+            if job.id not in self._foreign
+        }
 
     def slow_down_provider(self) -> None:
         self._order(slow_predictions={"count": "all", "queue_s": 4, "predict_s": 40})
@@ -150,6 +161,11 @@ class Cloud:
 
     def lose_webhooks(self) -> None:
         self._order(lose_webhooks="all")
+
+    def let_another_application_predict(self) -> None:
+        body = {"version": "black-forest-labs/flux-schnell", "input": {"prompt": "not ours"}}
+        reply = self.run(self.api.post(f"{REPLICATE}/v1/predictions", json=body))
+        self._foreign.add(reply.json()["id"])
 
     # The world outside
 
@@ -212,7 +228,7 @@ class Cloud:
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
             full = len(got) == 10
 
-    def objects(self) -> dict[str, bytes]:
+    def _objects(self) -> dict[str, bytes]:
         s3 = self.clients["s3"]
         found = s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])
         return {o["Key"]: s3.get_object(Bucket=BUCKET, Key=o["Key"])["Body"].read() for o in found}
@@ -243,6 +259,7 @@ class Cloud:
             entropy=FakeEntropy(),
             telemetry=self.telemetry,
             pictures=_PICTURES,
+            catalog=load_catalog(),
             transport=ChokedTransport(lambda: self.breaker, self.callers, self._answer),
         )
 
@@ -252,11 +269,12 @@ def opened() -> Iterator[Cloud]:
     """Deploy; nothing in it waits for real, and every picture is drawn once."""
     with aws(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(deliveries, "render", cache(render))
+        # A listing of two predictions is one of several pages.
+        patch.setattr(pages, "PAGE_SIZE", 1)
         deployed = Cloud(deploy_tables())
         patch.setattr(moving, "hand_over", _named(moving.hand_over, deployed))
         patch.setattr(reconcile_jobs, "hand_over", moving.hand_over)
-        with aws_choked(lambda: deployed.breaker, deployed.callers), ExitStack() as stack:
-            stack.callback(deployed.close)
+        with aws_choked(lambda: deployed.breaker, deployed.callers), closing(deployed):
             yield deployed
 
 

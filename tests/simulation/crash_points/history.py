@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
@@ -18,8 +18,9 @@ from revela.usecases.finish_generation import finish_generation
 from revela.usecases.grant_credits import GrantCredits, grant_credits
 from revela.usecases.reconcile_jobs import reconcile_jobs
 from revela.usecases.start_generation import start_generation
+from tests.fakes import FakePorts
 from tests.simulation.crash_points.breaker import Breaker, Killed
-from tests.simulation.crash_points.queues import Queue
+from tests.simulation.crash_points.queues import Message, Queue
 from tests.unit.usecases.money import ENDED
 
 # As template.yaml gives each function and queue.
@@ -66,13 +67,20 @@ class Installation(Protocol):
 
     def rows(self) -> Iterable[Generation]: ...
 
-    def provider_rests(self) -> bool: ...
+    def stored(self) -> FakePorts:
+        """Return ports that hold all that is stored."""
+
+    def predictions(self) -> Mapping[str, bool]:
+        """Tell of each prediction, by id, whether it is over."""
 
     def slow_down_provider(self) -> None: ...
 
     def fail_next_prediction(self, error: str) -> None: ...
 
     def lose_webhooks(self) -> None: ...
+
+    def let_another_application_predict(self) -> None:
+        """Let someone else use the same account at the provider."""
 
 
 class History:
@@ -146,7 +154,7 @@ class History:
             self._check_time(begun)
             self._tick()
         self.rested_at = self.on.now()
-        while not self.on.provider_rests():
+        while not all(self.on.predictions().values()):
             self._check_time(begun)
             self._tick()
         while next_at := min((at for at in (self.starts.next_at, self.finishes.next_at) if at), default=None):
@@ -167,6 +175,15 @@ class History:
         broken_at = self.on.breaker.last_broken_at or self.last_asked_at
         return max(self.rested_at - max(broken_at, self.last_asked_at), timedelta(0))
 
+    @property
+    def orphans(self) -> int:
+        """Return how many predictions no job settled, and none gave up for a new attempt."""
+        rows = self.rows()
+        settled = {row.prediction_id for row in rows if row.prediction_id is not None}
+        # A deleted row took its prediction along.
+        given_up = len(self.deleted) + sum(row.failures for row in rows)
+        return len(set(self.on.predictions()) - settled) - given_up
+
     # Below
 
     def _tick(self) -> None:
@@ -181,42 +198,41 @@ class History:
     def _deliver(self) -> None:
         self._post()
         while batch := self.starts.take(self.on.now()):
-            refs = [message.body for message in batch]
-            try:
-                again = self._process(
-                    "start",
-                    START_TIMEOUT,
-                    lambda ports, until, refs=refs: start_generation(refs, ports=ports, until=until),
-                )
-            except (Killed, Transient):
-                again = refs
-            for message in batch:
-                if message.body not in again:
-                    self.starts.delete(message)
+            self._deliver_starts(batch)
             self._post()
         while told := self.finishes.take(self.on.now()):
-            failed: list[ProviderReport] = []
-
-            def work(
-                ports: Ports,
-                until: datetime,
-                told: list[ProviderReport] = [message.body for message in told],  # noqa: B006
-                failed: list[ProviderReport] = failed,
-            ) -> None:
-                for command in told:
-                    try:
-                        finish_generation(command, ports=ports, until=until)
-                    except Transient:
-                        failed.append(command)
-
-            try:
-                self._process("finish", FINISH_TIMEOUT, work)
-            except Killed:
-                failed = [message.body for message in told]
-            for received in told:
-                if received.body not in failed:
-                    self.finishes.delete(received)
+            self._deliver_finishes(told)
             self._post()
+
+    def _deliver_starts(self, batch: Sequence[Message[Ref]]) -> None:
+        refs = [message.body for message in batch]
+
+        def work(ports: Ports, until: datetime) -> list[Ref]:
+            return start_generation(refs, ports=ports, until=until)
+
+        try:
+            again = self._process("start", START_TIMEOUT, work)
+        except (Killed, Transient):
+            again = refs
+        for message in batch:
+            if message.body not in again:
+                self.starts.delete(message)
+
+    def _deliver_finishes(self, batch: Sequence[Message[ProviderReport]]) -> None:
+        done: list[Message[ProviderReport]] = []
+
+        def work(ports: Ports, until: datetime) -> None:
+            for message in batch:
+                with suppress(Transient):
+                    finish_generation(message.body, ports=ports, until=until)
+                    done.append(message)
+
+        try:
+            self._process("finish", FINISH_TIMEOUT, work)
+        except Killed:
+            return  # who dies has acknowledged nothing
+        for message in done:
+            self.finishes.delete(message)
 
     def _post(self) -> None:
         """Put what was sent into its queue."""

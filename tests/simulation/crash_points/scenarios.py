@@ -29,6 +29,12 @@ CANCELED: Outcome = frozenset({State.CANCELED, State.SUCCEEDED})
 
 
 def _life(history: History) -> None:
+    """One job, and nothing goes wrong."""
+    history.accept("first")
+    history.come_to_rest()
+
+
+def _queue(history: History) -> None:
     """Two jobs of a user who may run one: the second waits, and is handed the place of the first."""
     history.accept("first")
     history.accept("second")
@@ -36,8 +42,12 @@ def _life(history: History) -> None:
 
 
 def _silence(history: History) -> None:
-    """The start message is lost, then the create's answer, and every webhook: reconcile carries it."""
+    """The start message is lost, then the create's answer, and every webhook: reconcile carries it.
+
+    Another application's prediction makes the listing longer than a page.
+    """
     history.on.lose_webhooks()
+    history.on.let_another_application_predict()
     history.accept("first")
     history.come_to_rest()
 
@@ -83,7 +93,8 @@ def _trouble(history: History) -> None:
 
 
 SCENARIOS = (
-    Scenario("life", _life, (DONE, DONE)),
+    Scenario("life", _life, (DONE,)),
+    Scenario("queue", _queue, (DONE, DONE)),
     Scenario(
         "silence",
         _silence,

@@ -19,6 +19,7 @@ from revela.adapters.replicate.client import ReplicateClient
 from revela.adapters.replicate.outputs import ReplicateOutputs
 from revela.adapters.secrets import CachedSecret, ReplicateToken
 from revela.bootstrap import Wiring
+from revela.domain.catalog import Catalog
 from revela.ports import (
     Changes,
     Clock,
@@ -44,6 +45,7 @@ class Surroundings:
     entropy: Entropy
     telemetry: Telemetry
     pictures: Pictures
+    catalog: Catalog
     transport: httpx.BaseTransport
 
 
@@ -69,6 +71,10 @@ class Process(Wiring):
     @cached_property
     def pictures(self) -> Pictures:
         return self._around.pictures
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        return self._around.catalog
 
     @cached_property
     def tables(self) -> Tables:

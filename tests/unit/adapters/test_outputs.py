@@ -98,22 +98,22 @@ def test_an_error_in_the_block_leaves_no_file() -> None:
             raise KeyError("the use case failed")
 
 
-@pytest.mark.parametrize(
-    ("response", "reason"),
-    [
-        (http(b"", status="404 Not Found"), "gone"),
-        (http(b"", status="410 Gone"), "gone"),
-        (http(b"", status="301 Moved", Location="http://127.0.0.1:1/"), "status_301"),
-        (http(b"", status="302 Found", Location="https://169.254.169.254/"), "status_302"),
-        (http(b"", status="307 Temporary Redirect", Location="/elsewhere"), "status_307"),
-        (http(b"", status="206 Partial Content"), "status_206"),
-        (http(b"", status="204 No Content"), "status_204"),
-        (http(b"", status="401 Unauthorized"), "status_401"),
-        (http(b"", status="403 Forbidden"), "status_403"),
-        (http(gzip.compress(IMAGE), Content_Encoding="gzip"), "encoded"),
-        (http(IMAGE, Content_Encoding="br"), "encoded"),
-    ],
-)
+UNUSABLE = [
+    (http(b"", status="404 Not Found"), "gone"),
+    (http(b"", status="410 Gone"), "gone"),
+    (http(b"", status="301 Moved", Location="http://127.0.0.1:1/"), "status_301"),
+    (http(b"", status="302 Found", Location="https://169.254.169.254/"), "status_302"),
+    (http(b"", status="307 Temporary Redirect", Location="/elsewhere"), "status_307"),
+    (http(b"", status="206 Partial Content"), "status_206"),
+    (http(b"", status="204 No Content"), "status_204"),
+    (http(b"", status="401 Unauthorized"), "status_401"),
+    (http(b"", status="403 Forbidden"), "status_403"),
+    (http(gzip.compress(IMAGE), Content_Encoding="gzip"), "encoded"),
+    (http(IMAGE, Content_Encoding="br"), "encoded"),
+]
+
+
+@pytest.mark.parametrize(("response", "reason"), UNUSABLE)
 def test_what_will_never_be_an_output_is_unusable_at_once(response: bytes, reason: str) -> None:
     with serving(sends(response)) as server, pytest.raises(OutputUnusable) as raised:
         Fetching(server).read()
@@ -126,16 +126,16 @@ def test_an_encoding_that_is_none_is_no_encoding() -> None:
     assert fetch(sends(http(b"a", Content_Encoding="Identity"))) == b"a"
 
 
-@pytest.mark.parametrize(
-    "response",
-    [
-        http(b"x" * 1_001),
-        http(b"", length=1_001),
-        http(b"", length=10**15),
-        CHUNKED,
-        b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + b"x" * 100_000,
-    ],
-)
+TOO_LARGE = [
+    http(b"x" * 1_001),
+    http(b"", length=1_001),
+    http(b"", length=10**15),
+    CHUNKED,
+    b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + b"x" * 100_000,
+]
+
+
+@pytest.mark.parametrize("response", TOO_LARGE)
 def test_what_is_too_large_is_not_read_to_its_end(response: bytes) -> None:
     with pytest.raises(OutputUnusable, match="too_large"):
         fetch(sends(response), size_max_bytes=1_000)

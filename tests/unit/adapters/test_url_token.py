@@ -101,7 +101,7 @@ def test_what_joining_would_confuse_is_kept_apart() -> None:
 def test_a_url_names_its_job_and_proves_it(user_id: str) -> None:
     urls = SignedWebhookUrls("https://api.revela.test", lambda: KEY)
 
-    url = urls.for_generation(Ref(user_id, "gen_1"), 3)
+    url = urls.for_job(Ref(user_id, "gen_1"), 3)
 
     assert url is not None
     parts = urlsplit(url)
@@ -124,7 +124,7 @@ def test_a_url_names_its_job_and_proves_it(user_id: str) -> None:
     ],
 )
 def test_the_base_may_have_a_path_and_a_slash(base: str, begin: str) -> None:
-    url = SignedWebhookUrls(base, lambda: KEY).for_generation(Ref("ana", "gen_1"), 1)
+    url = SignedWebhookUrls(base, lambda: KEY).for_job(Ref("ana", "gen_1"), 1)
 
     assert url is not None
     assert url.startswith(begin)
@@ -134,11 +134,11 @@ def test_without_a_base_there_is_no_url_and_no_key_is_needed() -> None:
     def none() -> str:
         raise AssertionError("nobody needs the key")
 
-    assert SignedWebhookUrls(None, none).for_generation(Ref("ana", "gen_1"), 1) is None
+    assert SignedWebhookUrls(None, none).for_job(Ref("ana", "gen_1"), 1) is None
 
 
 def test_a_new_key_signs_the_next_url() -> None:
     keys = iter(["old", "new"])
     urls = SignedWebhookUrls("https://api.revela.test", lambda: next(keys))
 
-    assert urls.for_generation(Ref("ana", "gen_1"), 1) != urls.for_generation(Ref("ana", "gen_1"), 1)
+    assert urls.for_job(Ref("ana", "gen_1"), 1) != urls.for_job(Ref("ana", "gen_1"), 1)

@@ -146,6 +146,18 @@ def test_images_of_the_day_are_limited_and_the_next_day_starts_anew() -> None:
     assert (tomorrow.images_today, tomorrow.day) == (2, next_day.date())
 
 
+@pytest.mark.parametrize(
+    "part_of_a_second", [timedelta(0), timedelta(microseconds=1), timedelta(seconds=0.5)]
+)
+def test_who_comes_back_when_told_finds_the_next_day(part_of_a_second: timedelta) -> None:
+    account, now = opened().model_copy(update={"images_today": 40}), NOW + part_of_a_second
+    with pytest.raises(TooMany) as refused:
+        accounts.hold(account, PLAN, cost=1, images=1, now=now)
+
+    assert refused.value.retry_after_s is not None
+    assert (now + timedelta(seconds=refused.value.retry_after_s)).date() == (NOW + DAY).date()
+
+
 # Settling
 
 

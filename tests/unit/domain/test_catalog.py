@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 import pytest
 from pydantic import ValidationError
 
-from revela.domain.catalog import Catalog, CatalogModel, Parameter, ProviderCost
+from revela.domain.catalog import Catalog, CatalogModel
 from revela.domain.errors import InvalidRequest
+from revela.domain.parameters import Parameter
+from revela.domain.prices import ProviderCost
 from tests.fakes import load_catalog
 
 CATALOG = load_catalog()

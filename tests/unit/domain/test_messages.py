@@ -12,10 +12,10 @@ import pytest
 
 from revela.domain import errors, messages
 from revela.domain.errors import Refused
-from revela.domain.messages import ERRORS, FAILURES, LANGUAGES, PARAMS, TITLES, language_of, text
+from revela.domain.messages import ERRORS, FAILURES, LANGUAGES, PARAMS, PHOTOS, TITLES, language_of, text
 
 ROOT = Path(__file__).parents[3]
-CATALOGS = {"ERRORS": ERRORS, "PARAMS": PARAMS, "FAILURES": FAILURES}
+CATALOGS = {"ERRORS": ERRORS, "PARAMS": PARAMS, "FAILURES": FAILURES, "PHOTOS": PHOTOS}
 CODES = [(name, code) for name, catalog in CATALOGS.items() for code in catalog]
 REFUSALS = {
     name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Refused)
@@ -144,6 +144,10 @@ def named(path: Path, call: ast.Call) -> Named | None:
         return Named(where, "ERRORS", literals(call.args[1]), frozenset())
     if name in ("Rule", "_rule") and len(call.args) >= 3:
         return Named(where, "FAILURES", literals(call.args[2]), frozenset())
+    if name == "Remark" and "code" in keywords:
+        given = keywords.get("args", ast.Dict([], []))
+        names = frozenset().union(*(literals(key) for key in given.keys if key))  # type: ignore[attr-defined]  # a Dict
+        return Named(where, "PHOTOS", literals(keywords["code"]), names)
     if name == "Failure" and "code" in keywords:
         return Named(where, "FAILURES", literals(keywords["code"]), frozenset())
     return None

@@ -75,7 +75,7 @@ def test_a_secret_is_shown_nowhere(*, as_json: bool) -> None:
     assert "402 says …" in json.dumps([step.seen for step in report.steps], ensure_ascii=False)
 
 
-def test_json_is_one_object_and_nothing_else() -> None:
+def test_json_is_one_object_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
     report, file = a_report(as_json=True)
     report.say("a heading")
     with report.progress() as show:
@@ -83,6 +83,7 @@ def test_json_is_one_object_and_nothing_else() -> None:
     report.step("one", well)
     report.step("two", badly)
     assert report.end() == 1
+    assert capsys.readouterr() == ("", "a heading\n")
     told = json.loads(file.getvalue())
     assert told["passed"] is False
     assert told["steps"][0] == {"name": "one", "outcome": "passed", "seen": "as it should be"}

@@ -49,6 +49,20 @@ def test_the_next_day_they_are_free_again(system: System, ports: FakePorts) -> N
     assert ports.store.accounts[ANA].cancels_today == 1
 
 
+def test_a_cancel_counts_for_the_day_on_which_it_ends(system: System, ports: FakePorts) -> None:
+    for _ in range(FREE_CANCELS):
+        _cancel_running(system, ports)
+    overnight = system.processing()
+    ports.provider.start(system.prediction(overnight).id)
+    ports.clock.advance(timedelta(days=1))
+
+    cancel_generation(ref(overnight), ports=ports)
+    row = system.hear(overnight, ports.provider.end_canceled(system.prediction(overnight).id))
+
+    assert (row.state, row.credits_charged) == (State.CANCELED, 0)
+    assert ports.store.accounts[ANA].cancels_today == 1
+
+
 @pytest.mark.parametrize("how", ["end_canceled", "abort"])
 def test_what_never_ran_is_not_counted(how: str, system: System, ports: FakePorts) -> None:
     row = system.processing()

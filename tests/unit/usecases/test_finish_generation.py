@@ -93,6 +93,16 @@ def test_what_the_provider_bills_is_kept_for_analysis(system: System) -> None:
     assert by_second.provider_cost_micro_usd == 2_437  # 2.5 s at 0.000975
 
 
+def test_a_charge_names_the_price_list_that_the_job_was_accepted_by(system: System, ports: FakePorts) -> None:
+    row = system.processing()
+    ports.catalog = ports.catalog.model_copy(update={"price_version": "of-tomorrow"})
+
+    system.hear(row, ports.provider.succeed(system.prediction(row).id))
+
+    (capture,) = [entry for entry in ports.store.entries.values() if entry.kind is EntryKind.CAPTURE]
+    assert capture.price_version == row.price_version != "of-tomorrow"
+
+
 def test_a_model_that_left_the_catalog_does_not_lose_its_images(system: System, ports: FakePorts) -> None:
     row = system.processing(model="sdxl")
     ports.catalog = ports.catalog.model_copy(

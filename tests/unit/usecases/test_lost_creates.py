@@ -167,7 +167,7 @@ def test_time_that_runs_out_in_the_listing_proves_nothing(system: System, ports:
     ports.provider.page_size = 2
 
     def takes_long() -> None:
-        ports.clock.advance(timedelta(seconds=25))
+        ports.clock.advance(timedelta(seconds=45))
 
     with meanwhile(ports, "FakeProvider._page", takes_long):
         lease_over(system)

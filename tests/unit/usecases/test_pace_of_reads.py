@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from revela.domain.errors import ProviderThrottled
-from revela.usecases.polling import poll_predictions
+from revela.usecases.polling import ONE_CALL_NEEDS, poll_predictions
 from tests.fakes import FakePorts
 from tests.unit.usecases.system import ANA, System
 from tests.unit.usecases.trouble import meanwhile
@@ -29,7 +29,7 @@ def test_a_refused_read_slows_the_reads_of_everybody(
         raise ProviderThrottled("slow down", 7)
 
     with meanwhile(ports, f"FakeProvider.{call}", refuse):
-        poll_predictions(rows, ports=ports, until=now + timedelta(seconds=38))
+        poll_predictions(rows, ports=ports, until=now + ONE_CALL_NEEDS + timedelta(seconds=3))
 
     assert ports.telemetry.values["ReadsPerMinute"] == [pytest.approx(3000 / 1.01 / 1.03, rel=1e-3)]
     later = now + timedelta(minutes=1)

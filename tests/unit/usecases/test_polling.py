@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -13,11 +13,13 @@ from revela.domain.errors import (
 )
 from revela.domain.job import State
 from revela.domain.policy import START_LEASE
+from revela.ports import Ref
 from revela.usecases.delete_generation import delete_generation
+from revela.usecases.polling import poll_predictions
 from revela.usecases.reconcile_jobs import reconcile_jobs
 from tests.fakes import FakePorts
 from tests.unit.usecases.system import System, ref
-from tests.unit.usecases.trouble import dies_after, meanwhile
+from tests.unit.usecases.trouble import dies_after, dies_before, meanwhile
 
 MINUTE = timedelta(minutes=1)
 
@@ -62,9 +64,9 @@ def test_an_aborted_prediction_is_noticed_though_no_webhook_tells(system: System
     assert (system.row(row).state, system.row(row).failures) == (State.QUEUED, 1)
 
 
-def test_many_are_read_by_pages_and_only_the_missing_one_by_one(system: System, ports: FakePorts) -> None:
+def test_many_are_read_by_pages_and_the_last_few_one_by_one(system: System, ports: FakePorts) -> None:
     rows = [system.processing() for _ in range(8)]
-    ports.provider.page_size = 3
+    ports.provider.page_size = 2
     for row in rows:
         ports.provider.succeed(system.prediction(row).id)
     hidden = system.prediction(rows[0])
@@ -76,7 +78,7 @@ def test_many_are_read_by_pages_and_only_the_missing_one_by_one(system: System, 
     system.reconcile(after=timedelta(seconds=30))
 
     names = [n for n in ports.calls.names if n.startswith("FakeProvider") and "secret" not in n]
-    assert names == ["FakeProvider._page"] * 3 + ["FakeProvider.get_prediction"]
+    assert names == ["FakeProvider._page"] * 3 + ["FakeProvider.get_prediction"] * 2
     assert len(ports.commands.finished) == 8
 
 
@@ -183,7 +185,63 @@ def test_in_a_process_that_is_nearly_over_the_provider_is_not_asked(system: Syst
     ports.clock.advance(START_LEASE)
     ports.calls.names.clear()
 
-    assert reconcile_jobs(ports=ports, until=ports.clock.now() + timedelta(seconds=20)) == 1
+    poll_predictions([system.row(row)], ports=ports, until=ports.clock.now() + timedelta(seconds=14))
 
     assert "FakeProvider._page" not in ports.calls.names
     assert system.row(row).state is State.STARTING
+
+
+def test_what_there_is_no_time_to_ask_after_stays_due(system: System, ports: FakePorts) -> None:
+    row = system.processing()
+    ports.clock.advance(timedelta(minutes=1))
+
+    assert reconcile_jobs(ports=ports, until=ports.clock.now() + timedelta(seconds=20)) == 0
+
+    assert system.row(row).due_at == row.due_at
+
+
+def test_a_process_that_is_stopped_while_it_reads_has_told_what_it_read(
+    system: System, ports: FakePorts
+) -> None:
+    rows = [system.processing() for _ in range(8)]
+    ports.provider.page_size = 2
+    for row in rows:
+        ports.provider.succeed(system.prediction(row).id)
+
+    ports.clock.advance(timedelta(minutes=1))
+    with dies_before(ports, "FakeProvider._page", nth=3):
+        system.reconcile()
+
+    assert len(ports.commands.finished) == 4
+
+
+def test_of_what_no_page_shows_the_oldest_is_asked_first(system: System, ports: FakePorts) -> None:
+    rows = []
+    for _ in range(3):
+        rows.append(system.processing())
+        ports.clock.advance(timedelta(seconds=1))
+    for row in rows:
+        ports.provider.succeed(system.prediction(row).id)
+
+    poll_predictions(list(reversed(rows)), ports=ports, until=ports.clock.now() + timedelta(seconds=55))
+
+    assert [told.ref.id for told in ports.commands.finished] == [row.id for row in rows]
+
+
+def test_every_shard_has_its_turn_when_runs_are_short_of_time(system: System, ports: FakePorts) -> None:
+    first_asked = set()
+    due = ports.generations.due
+    asked: list[int] = []
+
+    def note(shard: int, *, until: datetime, limit: int) -> list[Ref]:
+        asked.append(shard)
+        return due(shard, until=until, limit=limit)
+
+    ports.generations.due = note  # type: ignore[method-assign]  # it only watches
+    for _ in range(4):
+        asked.clear()
+        system.reconcile(after=timedelta(minutes=1))
+        assert sorted(asked) == [0, 1, 2, 3]
+        first_asked.add(asked[0])
+
+    assert first_asked == {0, 1, 2, 3}

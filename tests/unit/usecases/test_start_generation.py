@@ -9,6 +9,7 @@ from revela.domain.errors import (
     ProviderRejected,
     ProviderThrottled,
     ProviderTransient,
+    ProviderUnavailable,
     Transient,
 )
 from revela.domain.generation import Generation
@@ -148,6 +149,23 @@ def test_of_two_workers_with_the_same_message_one_creates(system: System, ports:
         system.start(row)
 
     assert len(ports.provider.requests) == 1
+
+
+def test_a_job_that_another_worker_gave_back_is_left_to_its_next_message(
+    system: System, ports: FakePorts
+) -> None:
+    row = system.accept()
+
+    def refused_elsewhere() -> None:
+        ports.provider.refuse(ProviderUnavailable("503"))
+        system.start(row)
+        ports.clock.advance(timedelta(seconds=10))
+
+    with meanwhile(ports, "FakeChanges.commit", refused_elsewhere):
+        assert system.start(row) == []
+
+    assert not ports.provider.requests  # its webhook's address would name the attempt before
+    assert (system.row(row).state, system.row(row).attempt) == (State.QUEUED, 1)
 
 
 def test_a_claim_that_cannot_be_written_is_delivered_again_alone(system: System, ports: FakePorts) -> None:

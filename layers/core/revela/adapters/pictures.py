@@ -32,7 +32,7 @@ _PNG = _Format("PNG", "image/png", "png")
 _WEBP = _Format("WEBP", "image/webp", "webp")
 
 # What Pillow's decoders raise on broken files, its warning of a bomb among it.
-_BROKEN = (
+BROKEN = (
     OSError,
     SyntaxError,
     ValueError,
@@ -99,5 +99,5 @@ def _opened(path: Path, kind: _Format) -> Iterator[Image.Image]:
             yield image
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise OutputUnusable("too_many_pixels") from None
-    except _BROKEN as error:
+    except BROKEN as error:
         raise OutputUnusable("broken_image") from error

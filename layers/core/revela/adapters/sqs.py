@@ -100,7 +100,7 @@ class SqsCommands:
 
 def _body(prediction: Prediction) -> dict[str, Any]:
     """Return what its worker needs to know; the webhook's door sends the same shape."""
-    body = prediction.model_dump(mode="json", exclude={"input", "version", "progress", "eta_s"})
+    body = prediction.model_dump(mode="json", exclude={"input", "version", "logs"})
     for field in ("trained_version", "weights_url"):
         if body[field] is None:
             del body[field]

@@ -123,6 +123,7 @@ PARAMS: dict[str, dict[Language, str]] = {
     },
     "must_be_integer": {"en": "must be a whole number", "pt-BR": "deve ser um número inteiro"},
     "must_be_number": {"en": "must be a number", "pt-BR": "deve ser um número"},
+    "must_be_boolean": {"en": "must be true or false", "pt-BR": "deve ser verdadeiro ou falso"},
     "must_be_string": {"en": "must be text", "pt-BR": "deve ser um texto"},
     "must_not_be_empty": {"en": "must not be empty", "pt-BR": "não pode ser vazio"},
     "too_long": {
@@ -162,6 +163,18 @@ PARAMS: dict[str, dict[Language, str]] = {
         "en": "must be 1 to 255 visible ASCII characters",
         "pt-BR": "deve ter de 1 a 255 caracteres ASCII visíveis",
     },
+    "trigger_word_form": {
+        "en": "must be {minimum} to {maximum} letters and digits without accents, at least one of them a letter",
+        "pt-BR": "deve ter de {minimum} a {maximum} letras e números sem acento, com ao menos uma letra",
+    },
+    "trigger_word_common": {
+        "en": "must mean nothing: {word} is a word that prompts use",
+        "pt-BR": "não pode ter significado: {word} é uma palavra usada em prompts",
+    },
+    "trigger_word_taken": {
+        "en": "is already the word of another of your models: {word}",
+        "pt-BR": "já é a palavra de outro modelo seu: {word}",
+    },
     "invalid": {"en": "is not valid", "pt-BR": "não é válido"},
 }
 
@@ -199,6 +212,107 @@ FAILURES: dict[str, dict[Language, str]] = {
     "outputs_missing": {
         "en": "The model said it was done, but its images could not be used. You were not charged; try again.",
         "pt-BR": "O modelo terminou, mas as imagens não puderam ser usadas. Você não foi cobrado; tente de novo.",
+    },
+}
+
+
+# What a training photo, or a set of them, would be better for: verdicts, notes, and what a report finds missing.
+PHOTOS: dict[str, dict[Language, str]] = {
+    "not_an_image": {
+        "en": "This file is not a picture. Pick a photo from your gallery.",
+        "pt-BR": "Este arquivo não é uma imagem. Escolha uma foto da sua galeria.",
+    },
+    "unsupported_format": {
+        "en": "We cannot read this kind of file. Send the photo as JPEG, PNG, WebP or HEIC.",
+        "pt-BR": "Não conseguimos ler este tipo de arquivo. Envie a foto em JPEG, PNG, WebP ou HEIC.",
+    },
+    "animated": {
+        "en": "This picture moves. Send a single, still photo.",
+        "pt-BR": "Esta imagem se mexe. Envie uma única foto, parada.",
+    },
+    "too_large": {
+        "en": "This file has more than {maximum} MB. Export the photo in a smaller size and send it again.",
+        "pt-BR": "Este arquivo tem mais de {maximum} MB. Exporte a foto em um tamanho menor e envie de novo.",
+    },
+    "too_many_pixels": {
+        "en": "This photo has more than {maximum} megapixels. Export it in a smaller size and send it again.",
+        "pt-BR": "Esta foto tem mais de {maximum} megapixels. Exporte em um tamanho menor e envie de novo.",
+    },
+    "broken": {
+        "en": "This photo arrived damaged. Send it once more, straight from where you keep it.",
+        "pt-BR": "Esta foto chegou danificada. Envie mais uma vez, direto de onde você a guarda.",
+    },
+    "too_small": {
+        "en": "This photo has only {width} x {height} pixels. Send the original, with at least {minimum} on each side.",
+        "pt-BR": "Esta foto tem só {width} x {height} pixels. Envie a original, com pelo menos {minimum} em cada lado.",
+    },
+    "blurry": {
+        "en": "This photo came out blurry. Hold the camera steady, tap on the face to focus, and try again.",
+        "pt-BR": "Esta foto ficou tremida ou fora de foco. Segure firme a câmera, toque no rosto para focar e tente de novo.",
+    },
+    "too_dark": {
+        "en": "It is too dark to see you well. Stand facing a window or a lamp and take another one.",
+        "pt-BR": "Está escuro demais para ver você bem. Fique de frente para uma janela ou luz e tire outra.",
+    },
+    "too_bright": {
+        "en": "There is so much light that details got lost. Step out of the direct light and take another one.",
+        "pt-BR": "Tem tanta luz que os detalhes se perderam. Saia da luz direta e tire outra.",
+    },
+    "near_duplicate": {
+        "en": "You already sent almost the same photo. Change the place, the angle or your clothes: variety helps most.",
+        "pt-BR": "Você já enviou uma foto quase igual. Mude o lugar, o ângulo ou a roupa: variedade é o que mais ajuda.",
+    },
+    "no_face": {
+        "en": "We could not find your face. Look towards the camera, with your whole face in the picture.",
+        "pt-BR": "Não encontramos o seu rosto. Olhe para a câmera, com o rosto inteiro na foto.",
+    },
+    "several_faces": {
+        "en": "There are {count} people in this photo. Send one where you are alone, or crop the others out.",
+        "pt-BR": "Há {count} pessoas nesta foto. Envie uma em que você esteja só ou corte os outros.",
+    },
+    "face_too_small": {
+        "en": "Your face is too small here. Come closer, or crop the photo around you.",
+        "pt-BR": "O seu rosto está pequeno demais aqui. Chegue mais perto ou corte a foto em volta de você.",
+    },
+    "minor": {
+        "en": "We only work with photos of adults, and somebody here may be under 18. Send another photo.",
+        "pt-BR": "Só trabalhamos com fotos de adultos, e alguém aqui pode ter menos de 18 anos. Envie outra foto.",
+    },
+    "face_covered": {
+        "en": "Something covers your face. Take away hands, masks and hair, and try again.",
+        "pt-BR": "Algo está cobrindo o seu rosto. Tire mãos, máscara e cabelo da frente e tente de novo.",
+    },
+    "sunglasses": {
+        "en": "Your sunglasses hide your eyes. Take them off for this one.",
+        "pt-BR": "Os óculos escuros escondem os seus olhos. Tire os óculos para esta foto.",
+    },
+    "declared_type_differs": {
+        "en": "The file is not of the type its name says. We could read it all the same.",
+        "pt-BR": "O arquivo não é do tipo que o nome diz. Conseguimos ler mesmo assim.",
+    },
+    "more_photos_needed": {
+        "en": "Training takes at least {minimum} good photos. Still to add: {count}.",
+        "pt-BR": "O treino precisa de pelo menos {minimum} fotos boas. Ainda faltam: {count}.",
+    },
+    "more_photos_recommended": {
+        "en": "You can train now. With {recommended} photos it will look more like you; still to add: {count}.",
+        "pt-BR": "Você já pode treinar. Com {recommended} fotos vai ficar mais parecido com você; ainda faltam: {count}.",
+    },
+    "more_close_ups": {
+        "en": "Add close-ups, with your face filling a third of the picture. Still to add: {count}.",
+        "pt-BR": "Adicione fotos de perto, com o rosto ocupando um terço da imagem. Ainda faltam: {count}.",
+    },
+    "more_half_body": {
+        "en": "Add photos from the waist up. Still to add: {count}.",
+        "pt-BR": "Adicione fotos da cintura para cima. Ainda faltam: {count}.",
+    },
+    "more_full_body": {
+        "en": "Add photos from head to toe. Still to add: {count}.",
+        "pt-BR": "Adicione fotos de corpo inteiro. Ainda faltam: {count}.",
+    },
+    "same_light": {
+        "en": "All your photos have the same light. Add some by a window, outdoors, or in the evening.",
+        "pt-BR": "Todas as suas fotos têm a mesma luz. Adicione algumas perto da janela, ao ar livre ou à noite.",
     },
 }
 

@@ -28,3 +28,12 @@ QUEUE_AGE_MAX = timedelta(days=1)
 LOST_CREATES_MAX = 2
 IDEMPOTENCY_KEPT = timedelta(hours=24)
 DUE_SHARDS = 4
+# As START_LEASE and SAVING_LEASE: trainings upload photos, and may copy hundreds of megabytes of weights.
+TRAINING_START_LEASE = timedelta(seconds=240)
+TRAINING_SAVING_LEASE = timedelta(seconds=480)
+# Its progress is read off its log that often.
+TRAINING_POLL_MAX = timedelta(seconds=60)
+# How long a client may take to upload a photo, by the policy that it was given.
+UPLOAD_WINDOW = timedelta(minutes=30)
+# A photo that nobody told of, or whose check was lost, is looked at this often.
+PHOTO_DUE = timedelta(minutes=5)

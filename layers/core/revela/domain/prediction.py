@@ -31,7 +31,7 @@ class Prediction(BaseModel):
     """`output` holds URLs in the provider's order; `predict_time_s` is billed compute time.
 
     Of a training: `trained_version` is what can be run now, `weights_url` the archive of its weights,
-    `progress` 0 to 1 and `eta_s` what its log says of the rest.
+    `logs` what its trainer printed.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -49,5 +49,4 @@ class Prediction(BaseModel):
     version: str | None = None
     trained_version: str | None = None
     weights_url: str | None = None
-    progress: float | None = None
-    eta_s: int | None = None
+    logs: str | None = None

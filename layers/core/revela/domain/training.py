@@ -23,7 +23,7 @@ class TrainingPhoto(BaseModel):
 class Training(Job):
     """`params` are complete, in our names. `input_url` names the archive that this attempt was sent with.
 
-    `progress` is 0 to 1 as the trainer's log last told; `eta_s` what it says is left.
+    `progress_percent` and `left_s` are what the trainer's log told last.
     """
 
     KIND: ClassVar[Literal["generation", "training"]] = "training"
@@ -37,8 +37,8 @@ class Training(Job):
     photos: tuple[TrainingPhoto, ...]
     input_file_id: str | None = None
     input_url: str | None = None
-    progress: float | None = None
-    eta_s: int | None = None
+    progress_percent: int | None = None
+    left_s: int | None = None
     trained_version: str | None = None
     weights_key: str | None = None
 

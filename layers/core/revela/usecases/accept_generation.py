@@ -11,11 +11,12 @@ from typing import Any
 
 from revela.domain import account as accounts
 from revela.domain.account import Account
-from revela.domain.catalog import CatalogModel, Params
+from revela.domain.catalog import CatalogModel
 from revela.domain.change import AccountWrite, Change, IdempotencyKey, JobWrite
 from revela.domain.errors import Conflict, InvalidParam, InvalidRequest, NotNow, Unavailable
 from revela.domain.generation import Generation
 from revela.domain.job import State
+from revela.domain.parameters import Params
 from revela.domain.policy import DISPATCH_DUE, IDEMPOTENCY_KEPT, WAITING_DUE
 from revela.ports import Ports, Ref
 from revela.usecases import show_account

@@ -2,11 +2,13 @@
 
 Pages of its listing tell of a hundred at once; single requests are for those it did not show. A
 create whose answer was lost is found in the listing by its fingerprint, or was never made.
+
+What is learned is passed on at once: a process that is stopped in the middle has still told the rest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -15,25 +17,35 @@ from revela.domain.job import Event, Failure, Job, State, fingerprint
 from revela.domain.policy import DEADLINE_MARGIN, LOST_CREATES_MAX
 from revela.domain.prediction import Prediction, PredictionStatus
 from revela.domain.retry import REFUSED_WAIT, backoff
+from revela.domain.training import Training
+from revela.domain.training_progress import read_training_progress
 from revela.ports import Ports, ProviderReport, Ref
 from revela.usecases.moving import Move, move
 from revela.usecases.provider_predictions import adopt, calls_for, cancel_at_provider
 
 # Up to this many rows, single requests are cheaper than pages of a hundred.
 SINGLE_GETS = 3
+# Reports that go into one call of the queue's.
+REPORTS_AT_ONCE = 10
 # The provider's clock is not ours: its listing is read from a little before the first claim.
 CLOCKS_DIFFER = timedelta(minutes=1)
-# The longest single call to the provider, repetitions and margin included.
-ONE_CALL_NEEDS = timedelta(seconds=35)
+# A request usually takes half a second. To set aside its time-out instead would leave a run no time to
+# read what 600 creates a minute amount to; one that hangs at the end of a run loses only itself.
+ONE_CALL_NEEDS = timedelta(seconds=15)
 
 _NOTHING_READ = datetime.max.replace(tzinfo=UTC)
+
+Seen = tuple[Job, Prediction]
 
 
 @dataclass
 class _Listing:
-    """`read_back_to`: what was created after it and is not here, the provider does not know."""
+    """`unseen`: rows that no page has shown yet, by prediction id.
 
-    by_id: dict[str, Prediction] = field(default_factory=dict)
+    `read_back_to`: what was created after it and is not in `by_fingerprint`, the provider does not know.
+    """
+
+    unseen: dict[str, Job]
     by_fingerprint: dict[str, list[Prediction]] = field(default_factory=dict)
     read_back_to: datetime = _NOTHING_READ
 
@@ -43,39 +55,48 @@ def poll_predictions(rows: Sequence[Job], *, ports: Ports, until: datetime) -> N
 
     Rows are of one kind. What the provider does not tell now is asked again when its row is due again.
     """
-    listing = _Listing()
-    if len(rows) > SINGLE_GETS or any(row.prediction_id is None for row in rows):
+    lost = [row for row in rows if row.prediction_id is None]
+    listing = _Listing({row.prediction_id: row for row in rows if row.prediction_id is not None})
+    if lost or len(rows) > SINGLE_GETS:
         try:
-            _read_listing(listing, rows, ports, until)
+            for seen in _read_listing(listing, lost, ports, until):
+                _pass_on(seen, ports, until)
         except (Transient, Permanent) as error:
             ports.telemetry.warning("listing_not_read", reason=type(error).__name__)
+    _pass_on(_found(lost, listing, ports), ports, until)
+    # The oldest first: it is the next whose outputs the provider deletes.
+    oldest_first = sorted(listing.unseen.values(), key=lambda row: row.claimed_at or row.created_at)
+    _pass_on(_asked_singly(oldest_first, ports, until), ports, until)
+
+
+def _pass_on(seen: Iterable[Seen], ports: Ports, until: datetime) -> None:
+    """Tell `finish_generation` of those that have ended, a few at a time."""
     reports: list[ProviderReport] = []
-    for row in rows:
+    for row, prediction in seen:
         try:
-            if report := _poll(row, listing, ports, until):
+            if report := _report(row, prediction, ports, until):
                 reports.append(report)
         except Transient as error:
-            ports.telemetry.warning("poll_failed", job_id=row.id, reason=type(error).__name__)
+            _warn(row, error, ports)
+        if len(reports) == REPORTS_AT_ONCE:
+            _send(reports, ports)
+            reports = []
     if reports:
-        try:
-            ports.commands.finish(reports)
-        except Transient as error:
-            ports.telemetry.warning("finish_not_sent", count=len(reports), reason=str(error))
+        _send(reports, ports)
 
 
-def _poll(row: Job, listing: _Listing, ports: Ports, until: datetime) -> ProviderReport | None:
-    """Return what `finish_generation` is to hear of this row, if anything."""
-    if row.prediction_id is None:
-        adopted = _find_lost(row, listing, ports)
-        if adopted is None:
-            return None
-        row, prediction = adopted
-    else:
-        known = listing.by_id.get(row.prediction_id) or _get(row.prediction_id, _ref(row), ports, until)
-        if known is None:
-            return None
-        prediction = known
+def _send(reports: Sequence[ProviderReport], ports: Ports) -> None:
+    try:
+        ports.commands.finish(reports)
+    except Transient as error:
+        ports.telemetry.warning("finish_not_sent", count=len(reports), reason=str(error))
+
+
+def _report(row: Job, prediction: Prediction, ports: Ports, until: datetime) -> ProviderReport | None:
+    """Return what `finish_generation` is to hear; a prediction that runs and should not is canceled."""
     if not prediction.status.terminal:
+        if isinstance(row, Training):
+            _note_progress(row, prediction, ports)
         late = row.deadline_at is not None and ports.clock.now() >= row.deadline_at + DEADLINE_MARGIN
         if not (late or row.cancel_requested_at is not None) or not _may_call(ports, until):
             return None
@@ -86,6 +107,29 @@ def _poll(row: Job, listing: _Listing, ports: Ports, until: datetime) -> Provide
             return None
         prediction = answer
     return ProviderReport(_ref(row), row.attempt, prediction)
+
+
+def _found(lost: Sequence[Job], listing: _Listing, ports: Ports) -> Iterator[Seen]:
+    for row in lost:
+        try:
+            if adopted := _find_lost(row, listing, ports):
+                yield adopted
+        except Transient as error:
+            _warn(row, error, ports)
+
+
+def _asked_singly(rows: Sequence[Job], ports: Ports, until: datetime) -> Iterator[Seen]:
+    for row in rows:
+        assert row.prediction_id is not None
+        try:
+            if prediction := _get(row.prediction_id, _ref(row), ports, until):
+                yield row, prediction
+        except Transient as error:
+            _warn(row, error, ports)
+
+
+def _warn(row: Job, error: Transient, ports: Ports) -> None:
+    ports.telemetry.warning("poll_failed", job_id=row.id, reason=type(error).__name__)
 
 
 def _find_lost(row: Job, listing: _Listing, ports: Ports) -> tuple[Job, Prediction] | None:
@@ -109,28 +153,30 @@ def _find_lost(row: Job, listing: _Listing, ports: Ports) -> tuple[Job, Predicti
     return None
 
 
-def _read_listing(listing: _Listing, rows: Sequence[Job], ports: Ports, until: datetime) -> None:
-    """Fill the listing, newest first, as far back as the rows' claims or as time allows."""
-    ids = {row.prediction_id for row in rows if row.prediction_id is not None}
-    fingerprints = {row.fingerprint for row in rows if row.prediction_id is None}
-    versions = {row.provider_version for row in rows if row.prediction_id is None}
-    claims = (row.claimed_at for row in rows if row.claimed_at is not None)
+def _read_listing(
+    listing: _Listing, lost: Sequence[Job], ports: Ports, until: datetime
+) -> Iterator[list[Seen]]:
+    """Yield the rows that each page shows, newest first, as far back as there are many, or time allows."""
+    fingerprints = {row.fingerprint for row in lost}
+    versions = {row.provider_version for row in lost}
+    asked = [*lost, *listing.unseen.values()]
+    claims = (row.claimed_at for row in asked if row.claimed_at is not None)
     since = min(claims, default=ports.clock.now()) - CLOCKS_DIFFER
     if not _may_call(ports, until):
         return
     sent_at = ports.clock.now()
     try:
-        for page in calls_for(_ref(rows[0]), ports=ports).pages(created_after=since):
+        for page in calls_for(_ref(asked[0]), ports=ports).pages(created_after=since):
             for prediction in page:
-                if prediction.id in ids:
-                    listing.by_id[prediction.id] = prediction
                 for version in versions if prediction.input is not None else ():
                     print_ = fingerprint(version, prediction.input or {})
                     if print_ in fingerprints:
                         listing.by_fingerprint.setdefault(print_, []).append(prediction)
+            yield [(listing.unseen.pop(p.id), p) for p in page if p.id in listing.unseen]
             created = [prediction.created_at for prediction in page if prediction.created_at is not None]
             listing.read_back_to = min(created, default=listing.read_back_to)
-            if (not fingerprints and len(listing.by_id) == len(ids)) or not _may_call(ports, until):
+            # A few old ones are no reason to read all that was created since.
+            if (not lost and len(listing.unseen) <= SINGLE_GETS) or not _may_call(ports, until):
                 return
             sent_at = ports.clock.now()
     except ProviderThrottled as error:
@@ -176,6 +222,20 @@ def _slow_down(error: ProviderThrottled, sent_at: datetime, ports: Ports) -> Non
     rate = ports.pace.read_refused(sent_at=sent_at, now=now, until=now + wait)
     if rate is not None:
         ports.telemetry.count("ReadsPerMinute", rate)
+
+
+def _note_progress(row: Training, prediction: Prediction, ports: Ports) -> None:
+    progress = read_training_progress(prediction.logs, steps=row.params["steps"])
+    if progress is None:
+        return
+
+    def decide(seen: Training) -> Move | None:
+        if seen.state is not State.PROCESSING or seen.prediction_id != prediction.id:
+            return None
+        told = {"progress_percent": progress.percent, "left_s": progress.left_s}
+        return Move(Event.VISITED, State.PROCESSING, changes=told)
+
+    move(_ref(row), decide, ports=ports)
 
 
 def _give_up_create(row: Job, ports: Ports) -> None:

@@ -106,8 +106,8 @@ class TrainingRow(JobRow):
     photos = ListDocument()
     input_file_id = UnicodeAttribute(null=True)
     input_url = UnicodeAttribute(null=True)
-    progress = NumberAttribute(null=True)
-    eta_s = NumberAttribute(null=True)
+    progress_percent = NumberAttribute(null=True)
+    left_s = NumberAttribute(null=True)
     trained_version = UnicodeAttribute(null=True)
     weights_key = UnicodeAttribute(null=True)
 

@@ -123,13 +123,13 @@ class ReplicateProvider:
 
 
 def _prediction(body: PredictionBody) -> Prediction:
-    return Prediction.model_validate(body.model_dump())
+    return Prediction.model_validate(body.model_dump(exclude={"logs"}))
 
 
 def _trained(body: TrainingBody) -> Prediction:
     output = body.output
     return Prediction.model_validate(
-        body.model_dump(exclude={"output", "logs", "model"})
+        body.model_dump(exclude={"output", "model"})
         | {
             "trained_version": output.version if output else None,
             "weights_url": output.weights if output else None,

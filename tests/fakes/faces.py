@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from revela.domain.photo import AgeRange, Box, Face, FaceReport, Unreadable
+from tests.fakes.calls import Calls, port_call
+
+ONE_ADULT = FaceReport(
+    (Face(Box(0.3, 0.2, 0.25, 0.35), confidence=0.99, age=AgeRange(25, 35)),), knows_age=True
+)
+
+
+class FakeFaces:
+    """Finds `found` on every picture."""
+
+    def __init__(self, calls: Calls | None = None) -> None:
+        self.calls = calls or Calls()
+        self.found: FaceReport | Unreadable = ONE_ADULT
+
+    @port_call
+    def inspect(self, jpeg: Path) -> FaceReport | Unreadable:
+        return self.found
