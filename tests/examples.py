@@ -81,5 +81,7 @@ def a_plan(id_: str = "small", **changes: Any) -> Plan:
         "images_per_request": 4,
         "images_per_day": 40,
         "free_cancels_per_day": 2,
+        "trainings_at_once": 1,
+        "models_kept": 2,
     }
     return Plan(**values | changes)

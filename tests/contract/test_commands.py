@@ -9,6 +9,7 @@ import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
+from revela import settings
 from revela.adapters.sqs import SqsCommands
 from revela.domain.errors import Transient
 from revela.domain.prediction import Prediction, PredictionStatus
@@ -56,9 +57,7 @@ def queues() -> Iterator[Queues]:
     with aws():
         client = boto3.client("sqs", region_name=REGION)
         urls = {name: client.create_queue(QueueName=name)["QueueUrl"] for name in ("start", "finish")}
-        commands = SqsCommands(
-            client, generation_queue_url=urls["start"], generation_webhook_queue_url=urls["finish"]
-        )
+        commands = SqsCommands(client, settings.Queues(urls["start"], urls["finish"]))
         yield Queues(commands, client, urls)
 
 
@@ -72,7 +71,7 @@ def test_every_start_is_sent_once_and_names_its_job(queues: Queues) -> None:
 def test_nothing_to_send_is_no_call() -> None:
     with aws(), wire() as between:
         client = boto3.client("sqs", region_name=REGION)
-        SqsCommands(client, generation_queue_url="s", generation_webhook_queue_url="f").start([])
+        SqsCommands(client, settings.Queues("s", "f")).start([])
         assert between.calls == []
 
 

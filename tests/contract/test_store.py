@@ -144,7 +144,7 @@ def test_many_rows_are_read_at_once_and_each_once(ports: StorePorts) -> None:
 def test_a_written_row_carries_the_next_version(ports: StorePorts) -> None:
     (first,) = ports.write(a_generation(version=99))
     write = JobWrite(first, first.model_copy(update={"state": State.STARTING, "version": 42}))
-    ports.changes.commit(Change(now=START, generation=write))
+    ports.changes.commit(Change(now=START, job=write))
 
     assert (first.version, ports.read(first).version) == (1, 2)
     assert ports.read(first) == write.stored

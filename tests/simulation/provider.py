@@ -21,7 +21,7 @@ from revela.domain.errors import (
     ProviderUnavailable,
 )
 from revela.domain.prediction import Prediction, PredictionStatus
-from revela.ports import CreatePrediction
+from revela.ports import CreatePrediction, CreateTraining
 from tests.fakes import Calls, FakeClock, FakeOutputs, FakeProvider
 from tests.fakes.calls import port_call
 from tests.simulation.skew import SkewedClock
@@ -223,7 +223,7 @@ class SimulatedReplicate(FakeProvider):
     def _is_good(self, prediction: Prediction) -> bool:
         return not prediction.status.terminal or any(url in self.made for url in prediction.output)
 
-    def _created(self, request: CreatePrediction) -> Prediction:
+    def _created(self, request: CreatePrediction | CreateTraining) -> Prediction:
         prediction = super()._created(request)
         self._fates[prediction.id] = self._fate()
         return prediction

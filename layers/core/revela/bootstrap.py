@@ -173,15 +173,7 @@ class Wiring:
     def commands(self) -> Commands:
         from revela.adapters.sqs import SqsCommands
 
-        queues = self.settings.queues
-        return SqsCommands(
-            self.client("sqs"),
-            generation_queue_url=queues.generation,
-            generation_webhook_queue_url=queues.generation_webhook,
-            training_queue_url=queues.training,
-            training_webhook_queue_url=queues.training_webhook,
-            photo_queue_url=queues.photo,
-        )
+        return SqsCommands(self.client("sqs"), self.settings.queues)
 
     @cached_property
     def events(self) -> Events:
@@ -304,11 +296,7 @@ def hear_webhook() -> partial[Verdict]:
         hear_webhook,
         ports=DoorPorts(
             proofs=WebhookProofs(wiring.webhook_secrets),
-            reports=WebhookReports(
-                wiring.client("sqs"),
-                generation_queue_url=wiring.settings.queues.generation_webhook,
-                training_queue_url=wiring.settings.queues.training_webhook,
-            ),
+            reports=WebhookReports(wiring.client("sqs"), wiring.settings.queues),
             reduced=reduced_prediction,
             clock=wiring.clock,
             telemetry=wiring.telemetry,

@@ -32,11 +32,13 @@ class Tables:
 
 @dataclass(frozen=True)
 class Queues:
-    generation: str
-    generation_webhook: str
-    training: str
-    training_webhook: str
-    photo: str
+    """URLs; empty for a queue that the function sends nothing to."""
+
+    generation: str = ""
+    generation_webhook: str = ""
+    training: str = ""
+    training_webhook: str = ""
+    photo: str = ""
 
 
 @dataclass(frozen=True)

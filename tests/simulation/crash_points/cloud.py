@@ -198,7 +198,7 @@ class Cloud:
                     heard,
                     ports=DoorPorts(
                         proofs=WebhookProofs(ports.webhook_secrets),
-                        reports=WebhookReports(ports.client("sqs"), self.queue_urls[1]),
+                        reports=WebhookReports(ports.client("sqs"), ports.settings.queues),
                         reduced=reduced_prediction,
                         clock=ports.clock,
                         telemetry=ports.telemetry,

@@ -116,7 +116,7 @@ class AccountMachine(RuleBasedStateMachine):
                 before,
                 job.held_from,
                 charged=charged,
-                was_waiting=job.waits,
+                place="waiting" if job.waits else "running",
                 undelivered_today=job.images,
                 cause="gen_1",
                 price_version="1",

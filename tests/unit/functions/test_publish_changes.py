@@ -12,7 +12,7 @@ import pytest
 
 from publish_changes.handler import handler
 from revela import bootstrap, settings
-from revela.adapters.dynamodb.mapping import generation_row
+from revela.adapters.dynamodb.mapping import job_row
 from revela.adapters.dynamodb.tables import Tables
 from revela.domain.events import (
     Credits,
@@ -142,7 +142,7 @@ def test_the_samples_are_items_as_they_are_written() -> None:
     tables = Tables(
         settings.Tables("Generations", "Models", "Credits", "Ledger", "Control"), region="us-east-1"
     )
-    written = generation_row(tables, a_generation(ID), write_id="w").serialize()
+    written = job_row(tables, a_generation(ID), write_id="w").serialize()
 
     (record,) = sample("accepted")
 

@@ -9,6 +9,7 @@ from revela.adapters.sqs import SqsCommands
 from revela.domain.errors import Transient
 from revela.domain.generation import Generation
 from revela.domain.job import State
+from revela.settings import Queues
 from start_generation.handler import handler
 from tests.unit.functions.worker import JOB, WorkerPorts, deliver, message_ids, sample, samples
 from tests.unit.usecases.system import System, ref
@@ -118,7 +119,7 @@ def test_the_sample_is_the_message_as_it_is_sent() -> None:
             return {}
 
     client = Client()
-    commands = SqsCommands(client, generation_queue_url="q", generation_webhook_queue_url="w")  # type: ignore[arg-type]  # all it asks
+    commands = SqsCommands(client, Queues("q", "w"))  # type: ignore[arg-type]  # all it asks
 
     commands.start([JOB])
 

@@ -11,6 +11,7 @@ from revela.adapters.message_group import message_group
 from revela.domain.errors import Transient
 from revela.domain.prediction import Prediction
 from revela.ports import ProviderReport, Ref
+from revela.settings import Queues
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -26,21 +27,12 @@ _OUTPUTS_MAX = 8
 class SqsCommands:
     """Messages are grouped by user on standard queues, so that one busy user does not hold up the rest."""
 
-    def __init__(
-        self,
-        client: SQSClient,
-        *,
-        generation_queue_url: str,
-        generation_webhook_queue_url: str,
-        training_queue_url: str,
-        training_webhook_queue_url: str,
-        photo_queue_url: str,
-    ) -> None:
+    def __init__(self, client: SQSClient, queues: Queues) -> None:
         self._client = client
-        self._photo_queue_url = photo_queue_url
         # By whether they are of trainings.
-        self._start_urls = {False: generation_queue_url, True: training_queue_url}
-        self._finish_urls = {False: generation_webhook_queue_url, True: training_webhook_queue_url}
+        self._start_urls = {False: queues.generation, True: queues.training}
+        self._finish_urls = {False: queues.generation_webhook, True: queues.training_webhook}
+        self._photo_url = queues.photo
 
     def start(self, refs: Iterable[Ref]) -> None:
         messages = [(ref, {"user_id": ref.user_id, "id": ref.id}) for ref in refs]
@@ -63,7 +55,7 @@ class SqsCommands:
 
     def check(self, photos: Iterable[Ref]) -> None:
         self._send(
-            self._photo_queue_url,
+            self._photo_url,
             ((ref.user_id, {"user_id": ref.user_id, "id": ref.id}) for ref in photos),
         )
 

@@ -10,22 +10,22 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from revela.adapters.message_group import message_group
 from revela.domain.errors import Transient
+from revela.settings import Queues
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 
 class WebhookReports:
-    def __init__(self, client: SQSClient, *, generation_queue_url: str, training_queue_url: str) -> None:
+    def __init__(self, client: SQSClient, queues: Queues) -> None:
         self._client = client
-        self._generation_queue_url = generation_queue_url
-        self._training_queue_url = training_queue_url
+        self._urls = {False: queues.generation_webhook, True: queues.training_webhook}
 
     def send(self, user_id: str, report: Mapping[str, Any]) -> None:
         """Send one report. Raises Transient."""
         try:
             self._client.send_message(
-                QueueUrl=self._training_queue_url if "#trn_" in report["id"] else self._generation_queue_url,
+                QueueUrl=self._urls["#trn_" in report["id"]],
                 MessageBody=json.dumps(report, separators=(",", ":")),
                 MessageGroupId=message_group(user_id),
             )
