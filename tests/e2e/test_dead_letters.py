@@ -68,9 +68,11 @@ def buried(new_user: NewUser, _stand_in: StandIn, engine_state: State) -> Iterat
             delivering.enter_context(queue.impatient(VISIBILITY_S))
         with finishes.held():
             _stand_in.order(fail_predictions={"count": 2, "error": "flagged as sensitive (E005)"})
-            broken_jobs = [broken.create()["id"] for _ in range(2)]
+            prompt = f"not to be settled for {broken.name}"
+            broken_jobs = [broken.create(prompt=prompt)["id"] for _ in range(2)]
+            eventually(lambda: _stand_in.predictions(prompt), have_failed)
             # That each started, and that each ended.
-            eventually(finishes.undone, lambda count: count == 2 * len(broken_jobs))
+            eventually(finishes.undone, lambda count: count >= 2 * len(broken_jobs))
             with starts.held():
                 stuck_jobs = [stuck.create()["id"] for _ in range(2)]
                 for id_ in stuck_jobs:
@@ -89,6 +91,10 @@ def buried(new_user: NewUser, _stand_in: StandIn, engine_state: State) -> Iterat
     )
     for queue in (starts, finishes):
         queue.purge()
+
+
+def have_failed(predictions: list[Json]) -> bool:
+    return [prediction["status"] for prediction in predictions] == ["failed"] * 2
 
 
 def about(letters: list[Letter], generation_id: str) -> list[Letter]:
