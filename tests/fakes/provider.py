@@ -117,8 +117,14 @@ class FakeProvider:
             return self.end_canceled(prediction_id)
         return prediction
 
-    def list_predictions(self, *, created_after: datetime) -> Iterator[Sequence[Prediction]]:
-        newest_first = list(reversed(self.predictions.values()))
+    def list_predictions(
+        self, *, created_after: datetime, created_before: datetime | None = None
+    ) -> Iterator[Sequence[Prediction]]:
+        newest_first = [
+            p
+            for p in reversed(self.predictions.values())
+            if created_before is None or (p.created_at is not None and p.created_at < created_before)
+        ]
         for start in range(0, max(1, len(newest_first)), self.page_size):
             page = self._page(newest_first, start)
             fresh = [p for p in page if p.created_at is not None and p.created_at >= created_after]

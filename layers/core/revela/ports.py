@@ -106,8 +106,10 @@ class Provider(Protocol):
 
     def cancel_prediction(self, prediction_id: str) -> Prediction: ...
 
-    def list_predictions(self, *, created_after: datetime) -> Iterator[Sequence[Prediction]]:
-        """Yield pages, newest first, until one would be older than `created_after`."""
+    def list_predictions(
+        self, *, created_after: datetime, created_before: datetime | None = None
+    ) -> Iterator[Sequence[Prediction]]:
+        """Yield pages, newest first, of what was created between the two, or until now."""
 
     def webhook_secret(self) -> str: ...
 

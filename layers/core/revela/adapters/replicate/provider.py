@@ -38,8 +38,10 @@ class ReplicateProvider:
             # How Replicate answers for a prediction that has ended is not documented: look what it is.
             return self.get_prediction(prediction_id)
 
-    def list_predictions(self, *, created_after: datetime) -> Iterator[Sequence[Prediction]]:
-        for page in self._predictions.pages(created_after=created_after):
+    def list_predictions(
+        self, *, created_after: datetime, created_before: datetime | None = None
+    ) -> Iterator[Sequence[Prediction]]:
+        for page in self._predictions.pages(created_after=created_after, created_before=created_before):
             predictions = [_prediction(body) for body in page]
             fresh = [p for p in predictions if p.created_at is None or p.created_at >= created_after]
             if fresh:
