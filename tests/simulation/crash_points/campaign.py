@@ -94,7 +94,7 @@ def _survive_share(share: Sequence[Point]) -> list[Outcome]:
 
 def play(cloud: Cloud, scenario: Scenario, point: Point | None = None) -> History:
     breaks = {point.number: point.fault} if point else {}
-    cloud.begin(lambda on: Breaker(on.real_time, breaks, scenario.scripted))
+    cloud.begin(lambda on: Breaker(on.time, breaks, scenario.scripted))
     history = History(cloud)
     try:
         scenario.play(history)
