@@ -59,9 +59,12 @@ format: $(VENV)/.tests ## Format the code and mend what the linter can
 	$(VENV)/bin/ruff format
 	$(VENV)/bin/ruff check --fix
 
-.PHONY: docs limiter mutants
+.PHONY: docs limiter soak mutants
 limiter: $(VENV)/.tests ## Measure the pace in simulation; prints the table of docs/reliability.md
 	PYTHONPATH=layers/core $(PYTHON_BIN) -m tests.simulation.limiter
+
+soak: $(VENV)/.tests ## Play the long proofs: a thousand histories, silence, the limiter, every crash point
+	PYTHONPATH=functions:layers/core $(PYTHON_BIN) -m tests.simulation.soak $(ARGS)
 
 mutants: $(VENV)/.tests ## Plant bugs one by one, see a test fail of each; writes docs/reliability.md
 	@$(PYTHON_BIN) -m tests.mutants $(ARGS)

@@ -39,6 +39,11 @@ class Slowness:
 
 
 @dataclass(frozen=True)
+class LongLogs:
+    size_bytes: int
+
+
+@dataclass(frozen=True)
 class Fewer:
     images: int
 
@@ -113,6 +118,8 @@ class Fate:
     failure: Failure | None = None
     slowness: Slowness | None = None
     fewer: Fewer | None = None
+    long_logs: LongLogs | None = None
+    hangs: bool = False
     is_aborted: bool = False
     oddities: tuple[Oddity, ...] = ()
 
@@ -134,6 +141,8 @@ class Faults:
         self.odd_fields = Order[Odd]()
         self.fail_trainings = Order[Failure]()
         self.slow_trainings = Order[Slowness]()
+        self.hang_trainings = Order[Always]()
+        self.long_training_logs = Order[LongLogs]()
         self.throttle = Order[Throttling]()
         self.answer_late = Order[Lateness]()
         self.answer_error = Order[Breakdown]()
@@ -151,7 +160,12 @@ class Faults:
         )
 
     def training_fate(self) -> Fate:
-        return Fate(failure=self.fail_trainings.take(), slowness=self.slow_trainings.take())
+        return Fate(
+            failure=self.fail_trainings.take(),
+            slowness=self.slow_trainings.take(),
+            hangs=self.hang_trainings.take() is not None,
+            long_logs=self.long_training_logs.take(),
+        )
 
     def next_throttling_s(self, kind: Kind) -> int | None:
         """Retry-after seconds for this request, or None to let it pass."""

@@ -8,7 +8,7 @@ import base64
 import logging
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import ClassVar, Generic, Protocol, TypeVar
@@ -56,6 +56,7 @@ class Course:
     setup_s: float  # before the first step
     step_s: float
     log_lines: int  # of progress at the most; no step has two
+    line: Callable[[int, int, float], str] = progress_line
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -150,19 +151,20 @@ class Jobs(ABC, Generic[J]):
             self._end(job, "failed", at_s, str(error))
 
     def _follow(self, course: Course, job: J, fate: Fate, at_s: float, then: Action) -> None:
-        """Schedules the progress of a run and `then`, or the failure halfway that was ordered for it."""
+        """Schedules the progress of a run and `then`, or what was ordered to become of it halfway."""
         steps, setup_s, step_s = course.steps, course.setup_s, course.step_s
         if fate.slowness is not None:
             setup_s, step_s = 0.0, fate.slowness.predict_s / steps
         if fate.failure is not None:
             then = partial(self._end, job, "failed", error=fate.failure.error)
         first_s = at_s + setup_s
-        last = steps if fate.failure is None else steps // 2
+        last = steps if fate.failure is None and not fate.hangs else steps // 2
         lines = range(1, course.log_lines + 1)
         for step in sorted({last * line // course.log_lines for line in lines} - {0}):
-            text = progress_line(step, steps, step * step_s)
+            text = course.line(step, steps, step * step_s)
             self.scheduler.at(first_s + step * step_s, partial(self._log, job, text))
-        self.scheduler.at(first_s + last * step_s, then)
+        if not fate.hangs:
+            self.scheduler.at(first_s + last * step_s, then)
 
     def _end(self, job: J, status: Status, at_s: float, error: str | None = None) -> None:
         if job.is_over:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from local.replicate.clock import Clock, iso
+from local.replicate.drawing.identity import Identity
 from local.replicate.models import MODELS
 from local.replicate.models.model import Json, Model, Version
 from local.replicate.models.schema import openapi_schema
@@ -135,13 +136,22 @@ class Registry:
     def delete(self, entry: Entry) -> None:
         self._entries.pop(entry.full_name, None)
 
-    def add_version(self, full_name: str, version_id: str, trained: Model, at_s: float) -> bool:
+    def add_version(
+        self, full_name: str, version_id: str, trained: Model, identity: Identity, at_s: float
+    ) -> bool:
         """False when the destination was deleted meanwhile."""
         entry = self._entries.get(full_name)
         if entry is None:
             return False
         version = Version(version_id, iso(at_s), COG_VERSION)
-        model = replace(trained, owner=entry.owner, name=entry.name, versions=(version,), weights=version_id)
+        model = replace(
+            trained,
+            owner=entry.owner,
+            name=entry.name,
+            versions=(version,),
+            weights=version_id,
+            identity=identity,
+        )
         entry.runs = {version_id: (version, model), **entry.runs}
         return True
 

@@ -14,15 +14,18 @@ from functools import partial
 from typing import ClassVar
 
 from local.replicate.deliveries import Weights
+from local.replicate.drawing.identity import Identity
 from local.replicate.faults import Fate
 from local.replicate.file_inputs import ARCHIVE_MAX_BYTES
 from local.replicate.jobs import Course, Jobs, new_id
-from local.replicate.models.model import Model, Trainer
+from local.replicate.models.model import Model, RunFailed, Trainer
+from local.replicate.photo_set import UnreadablePhotos, read_photo_set
 from local.replicate.prediction import Webhook
 from local.replicate.registry import Registry
 from local.replicate.training import Training
+from local.replicate.training_logs import padding
 
-LOG_LINES = 20  # of progress, however many steps
+LOG_LINES = 50  # of progress, however many steps
 KEPT_TRAININGS = 5_000  # beyond it the oldest that are over are dropped
 
 
@@ -71,17 +74,29 @@ class Trainings(Jobs[Training]):
     def _run(self, training: Training, files: Mapping[str, bytes], fate: Fate, at_s: float) -> None:
         how = _trainer(training)
         values = how.complete(training.input)
-        opening = "".join(f"Read {name}: {len(data)} bytes\n" for name, data in files.items())
-        self._log(training, f"{opening}Trigger word: {values[how.trigger]}\n", at_s)
-        course = Course(steps=values[how.steps], setup_s=how.setup_s, step_s=how.step_s, log_lines=LOG_LINES)
-        self._follow(course, training, fate, at_s, then=partial(self._succeed, training))
+        try:
+            photos = read_photo_set(files["input_images"], takes_tar=how.takes_tar)
+        except UnreadablePhotos as error:
+            raise RunFailed(str(error)) from error
+        padded = padding(fate.long_logs.size_bytes) if fate.long_logs else ""
+        self._log(training, how.logs.opening(photos, values) + padded, at_s)
+        course = Course(
+            steps=values[how.steps],
+            setup_s=how.setup_s,
+            step_s=how.step_s,
+            log_lines=LOG_LINES,
+            line=how.logs.step,
+        )
+        identity = photos.identity(values[how.trigger])
+        self._follow(course, training, fate, at_s, then=partial(self._succeed, training, identity))
 
-    def _succeed(self, training: Training, at_s: float) -> None:
+    def _succeed(self, training: Training, identity: Identity, at_s: float) -> None:
         if training.is_over:
             return
+        self._log(training, _trainer(training).logs.closing(), at_s)
         version = hashlib.sha256(training.id.encode()).hexdigest()
         trained = _trainer(training).trained
-        if not self.registry.add_version(training.destination, version, trained, at_s):
+        if not self.registry.add_version(training.destination, version, trained, identity, at_s):
             self._end(training, "failed", at_s, "The training's destination does not exist any more")
             return
         training.output = {

@@ -194,6 +194,17 @@ def test_a_list_ends_where_it_was_told_to(scene: Scene) -> None:
     assert list(scene.provider.list_predictions(created_after=since)) == [[new]]
 
 
+def test_a_list_begins_where_it_was_told_to(scene: Scene) -> None:
+    old = scene.provider.create_prediction(asked())
+    scene.a_second_passes()
+    until = scene.now()
+    scene.provider.create_prediction(asked())
+
+    since = until - timedelta(minutes=1)
+    (page,) = scene.provider.list_predictions(created_after=since, created_before=until)
+    assert [found.id for found in page] == [old.id]
+
+
 def test_a_list_of_nothing_has_no_page(scene: Scene) -> None:
     assert list(scene.provider.list_predictions(created_after=scene.now())) == []
 

@@ -22,6 +22,7 @@ from revela.adapters.replicate.trainings import Trainings
 from revela.adapters.replicate.versions import Versions
 from revela.domain.errors import ProviderNotFound, ProviderRejected, ProviderUnauthorized
 from revela.domain.prediction import PredictionStatus
+from tests.contract.photo_zips import photo_zip
 from tests.contract.providers import StandInScene, stand_in_scene
 
 FLUX = ("black-forest-labs", "flux-dev")
@@ -52,7 +53,7 @@ def test_from_photos_to_a_prediction_with_what_was_learned(
 ) -> None:
     created_model(client)
     zip_ = Files(client).create(
-        io.BytesIO(b"PK photos"), filename="trn_1-1.zip", content_type="application/zip", metadata={"n": 1}
+        io.BytesIO(photo_zip()), filename="trn_1-1.zip", content_type="application/zip", metadata={"n": 1}
     )
     trainings = Trainings(client)
     version = next(Versions(client).pages(*TRAINER))[0].id

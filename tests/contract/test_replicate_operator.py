@@ -16,6 +16,7 @@ import pytest
 from local import replicate_operations, replicate_operator
 from local.__main__ import main
 from local.state import State, hold, write
+from tests.contract.photo_zips import photo_zip
 from tests.contract.replicate_openapi import DOCUMENT
 from tests.contract.replicate_stand_in import ROOT, SECRET, TOKEN, server
 
@@ -146,7 +147,7 @@ def test_a_model_is_trained_and_taken_away(replicate: Replicate, origin: str, tm
     replicate("models", "update", "acme/faces", "--readme", str(readme))
     assert replicate("models", "readme", "acme/faces") == "# Faces\n"
     zip_ = tmp_path / "photos.zip"
-    zip_.write_bytes(b"PK photos")
+    zip_.write_bytes(photo_zip())
     uploaded = replicate("files", "create", str(zip_), "--metadata", '{"n": 1}')
     given = tmp_path / "input.json"
     given.write_text(json.dumps({"input_images": uploaded["urls"]["get"], "steps": 10}))

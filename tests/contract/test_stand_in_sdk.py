@@ -16,6 +16,7 @@ from replicate.exceptions import ModelError, ReplicateError
 from replicate.pagination import paginate
 from replicate.webhook import InvalidSignatureError, WebhookSigningSecret
 
+from tests.contract.photo_zips import photo_zip
 from tests.contract.replicate_stand_in import SECRET, TOKEN, server
 
 FLUX_DEV = "black-forest-labs/flux-dev"
@@ -138,7 +139,7 @@ def test_a_model_is_created_found_trained_run_and_deleted(sdk: Client, replicate
     assert [row.id for row in sdk.models.search("sdxl")] == ["stability-ai/sdxl"]
     trainer = sdk.models.get("ostris/flux-dev-lora-trainer").latest_version
     assert trainer is not None
-    with io.BytesIO(b"PK photos") as photos:
+    with io.BytesIO(photo_zip()) as photos:
         training = sdk.trainings.create(
             version=f"ostris/flux-dev-lora-trainer:{trainer.id}",
             input={"input_images": sdk.files.create(photos, filename="a.zip").urls["get"]},

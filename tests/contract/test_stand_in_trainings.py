@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from local.replicate import trainings
+from tests.contract.photo_zips import photo_zip
 from tests.contract.replicate_stand_in import WEBHOOK, InProcess
 
 pytestmark = pytest.mark.anyio
@@ -23,7 +24,7 @@ DESTINATION = {"owner": "acme", "name": "faces", "visibility": "private", "hardw
 @pytest.fixture
 async def account(replicate: InProcess) -> InProcess:
     """An account with a model to push to, and a zip to learn from."""
-    replicate.network.files[ZIP_URL] = b"PK\x03\x04 forty photos"
+    replicate.network.files[ZIP_URL] = photo_zip()
     assert (await replicate.api.post("/v1/models", json=DESTINATION)).status_code == 201
     return replicate
 

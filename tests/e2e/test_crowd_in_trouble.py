@@ -66,7 +66,7 @@ def test_every_job_of_a_crowd_ends_saved_and_paid_for_once(
     engine_state: State,
     advance: Advance,
     reconcile: Reconcile,
-    record_property: Callable[[str, object], None],
+    record_testsuite_property: Callable[[str, object], None],
 ) -> None:
     total, passed_s = sum(crowd.values()), 0
     parties = {new_user(plan, credits=jobs): jobs for plan, jobs in crowd.items()}
@@ -99,6 +99,9 @@ def test_every_job_of_a_crowd_ends_saved_and_paid_for_once(
     # Only who dies between settling and tidying up leaves something: the bucket's lifecycle removes it.
     left = [g["id"] for user, g in ended if quarantined(engine_state, user, g["id"])]
     assert len(left) <= plugs.pulled
-    record_property("killed", plugs.pulled)
-    record_property("minutes of the shared clock", passed_s // 60)
-    record_property("left in quarantine", len(left))
+    for name, number in {
+        "killed": plugs.pulled,
+        "minutes of the shared clock": passed_s // 60,
+        "left in quarantine": len(left),
+    }.items():
+        record_testsuite_property(f"{total}: {name}", number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -68,9 +69,11 @@ def buried(new_user: NewUser, _stand_in: StandIn, engine_state: State) -> Iterat
             delivering.enter_context(queue.impatient(VISIBILITY_S))
         with finishes.held():
             _stand_in.order(fail_predictions={"count": 2, "error": "flagged as sensitive (E005)"})
-            broken_jobs = [broken.create()["id"] for _ in range(2)]
+            prompt = f"not to be settled for {broken.name}"
+            broken_jobs = [broken.create(prompt=prompt)["id"] for _ in range(2)]
+            eventually(lambda: _stand_in.predictions(prompt), have_failed)
             # That each started, and that each ended.
-            eventually(finishes.undone, lambda count: count == 2 * len(broken_jobs))
+            eventually(finishes.undone, lambda count: count >= 2 * len(broken_jobs))
             with starts.held():
                 stuck_jobs = [stuck.create()["id"] for _ in range(2)]
                 for id_ in stuck_jobs:
@@ -89,6 +92,10 @@ def buried(new_user: NewUser, _stand_in: StandIn, engine_state: State) -> Iterat
     )
     for queue in (starts, finishes):
         queue.purge()
+
+
+def have_failed(predictions: list[Json]) -> bool:
+    return [prediction["status"] for prediction in predictions] == ["failed"] * 2
 
 
 def about(letters: list[Letter], generation_id: str) -> list[Letter]:
@@ -186,3 +193,27 @@ def test_an_unknown_queue_is_refused_by_naming_the_known_ones(state_dir: Path) -
 
     assert done.returncode == 1
     assert "GenerationQueue, GenerationWebhookQueue" in done.stderr
+
+
+def test_what_the_stream_keeps_can_be_published_again(
+    user: User, engine_state: State, state_dir: Path, tmp_path: Path
+) -> None:
+    """As the dead letters of publish_changes are replayed: they name a place in the stream, no changes."""
+    user.wait(user.create()["id"], "succeeded")
+    streams = aws.client("dynamodbstreams", engine_state.aws_endpoint_url)
+    (stream,) = streams.list_streams(TableName=engine_state.tables["generations"])["Streams"]
+    shards = streams.describe_stream(StreamArn=stream["StreamArn"])["StreamDescription"]["Shards"]
+    iterator = streams.get_shard_iterator(
+        StreamArn=stream["StreamArn"],
+        ShardId=shards[0]["ShardId"],
+        ShardIteratorType="AT_SEQUENCE_NUMBER",
+        SequenceNumber=shards[0]["SequenceNumberRange"]["StartingSequenceNumber"],
+    )["ShardIterator"]
+    records = streams.get_records(ShardIterator=iterator, Limit=10)
+    assert any(record["dynamodb"]["Keys"]["id"]["S"].startswith("gen_") for record in records["Records"])
+    batch = tmp_path / "batch.json"
+    batch.write_text(json.dumps(records, default=str))
+
+    answer = local("invoke", "publish_changes", "--event", str(batch), state_dir=state_dir)
+
+    assert json.loads(answer) == {"batchItemFailures": []}

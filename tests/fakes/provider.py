@@ -143,16 +143,24 @@ class FakeProvider:
     def cancel_training(self, training_id: str) -> Prediction:
         return self._canceled(training_id)
 
-    def list_predictions(self, *, created_after: datetime) -> Iterator[Sequence[Prediction]]:
-        return self._list(self.predictions, created_after)
+    def list_predictions(
+        self, *, created_after: datetime, created_before: datetime | None = None
+    ) -> Iterator[Sequence[Prediction]]:
+        return self._list(self.predictions, created_after, created_before)
 
-    def list_trainings(self, *, created_after: datetime) -> Iterator[Sequence[Prediction]]:
-        return self._list(self.trainings, created_after)
+    def list_trainings(
+        self, *, created_after: datetime, created_before: datetime | None = None
+    ) -> Iterator[Sequence[Prediction]]:
+        return self._list(self.trainings, created_after, created_before)
 
     def _list(
-        self, known: Mapping[str, Prediction], created_after: datetime
+        self, known: Mapping[str, Prediction], created_after: datetime, created_before: datetime | None
     ) -> Iterator[Sequence[Prediction]]:
-        newest_first = list(known.values())[::-1]
+        newest_first = [
+            p
+            for p in list(known.values())[::-1]
+            if created_before is None or (p.created_at is not None and p.created_at < created_before)
+        ]
         for start in range(0, max(1, len(newest_first)), self.page_size):
             page = self._page(newest_first, start)
             fresh = [p for p in page if p.created_at is not None and p.created_at >= created_after]

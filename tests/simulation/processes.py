@@ -102,6 +102,9 @@ class Processes:
     def __init__(self, ports: FakePorts, chance: random.Random) -> None:
         self.chances = Chances()
         self.counts: Counter[str] = Counter()
+        # What each kind of process called, and how long a call takes when it is not stalled.
+        self.calls: Counter[tuple[str, str]] = Counter()
+        self.takes: Callable[[str], timedelta] | None = None
         self._ports = ports
         self._chance = chance
         self._live: list[_Process] = []
@@ -200,7 +203,11 @@ class Processes:
         process = self._current
         if process is None or call.startswith(PICTURES):
             return
-        if self._dice(self.chances.stalled):
+        self.calls[process.name, call] += 1
+        if self.takes is not None:
+            process.wakes_at = self._ports.clock.now() + self.takes(call)
+            process.pause()
+        elif self._dice(self.chances.stalled):
             stall = self.chances.stall_max * self._chance.random()
             process.wakes_at = self._ports.clock.now() + stall
             process.pause()

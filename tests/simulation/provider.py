@@ -79,7 +79,7 @@ class SimulatedReplicate(FakeProvider):
 
     `trouble` is how likely a fate is a bad one. `made` keeps the SHA-256 of every good image by URL,
     `rendered` the URLs of each prediction, for longer than the provider does. `repeated` names jobs for
-    which a second prediction was created while the first was running or had good images.
+    which another prediction was created, and the first, which was running or had good images.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class SimulatedReplicate(FakeProvider):
         self.listing_late = timedelta(0)
         self.made: dict[str, str] = {}
         self.rendered: dict[str, list[str]] = {}
-        self.repeated: list[str] = []
+        self.repeated: list[tuple[str, str]] = []
         self.spells: Counter[str] = Counter()
         self._time = clock
         self._chance = chance
@@ -139,6 +139,11 @@ class SimulatedReplicate(FakeProvider):
         self.weather_until = self._time.now() + timedelta(seconds=self._chance.uniform(1, longest_s))
         self.spells[self.weather.name.lower()] += 1
         self.listing_late = LISTING_LATE_MAX * self._chance.choice((0.0, 0.1, 1.0))
+
+    def run_out_of_credit(self, duration: timedelta) -> None:
+        """Refuse every create for so long."""
+        self.weather, self.weather_until = Weather.POOR, self._time.now() + duration
+        self.spells[self.weather.name.lower()] += 1
 
     def clear_up(self) -> None:
         """End every trouble, announced or going on; what runs ends soon, and well."""
@@ -184,8 +189,15 @@ class SimulatedReplicate(FakeProvider):
             return self.end_canceled(prediction_id)
         return prediction
 
-    def list_predictions(self, *, created_after: datetime) -> Iterator[Sequence[Prediction]]:
-        newest_first = [seen for p in reversed(self.predictions.values()) if (seen := self._as_listed(p))]
+    def list_predictions(
+        self, *, created_after: datetime, created_before: datetime | None = None
+    ) -> Iterator[Sequence[Prediction]]:
+        newest_first = [
+            seen
+            for p in reversed(self.predictions.values())
+            if (seen := self._as_listed(p))
+            and (created_before is None or (p.created_at is not None and p.created_at < created_before))
+        ]
         for start in range(0, max(1, len(newest_first)), self.page_size):
             page = self._page(newest_first, start)
             fresh = [p for p in page if p.created_at is not None and p.created_at >= created_after]
@@ -215,8 +227,7 @@ class SimulatedReplicate(FakeProvider):
         (job,) = parse_qs(urlsplit(request.webhook_url).query)["id"]
         others = self._jobs.setdefault(job, [])
         # One that took effect late could not be known when its job was given up.
-        if any(self._is_good(self.predictions[id_]) for id_ in others):
-            self.repeated.append(job)
+        self.repeated += [(job, id_) for id_ in others if self._is_good(self.predictions[id_])]
         others.append(prediction.id)
         return prediction
 

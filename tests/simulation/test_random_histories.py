@@ -22,6 +22,13 @@ def test_in_every_history_jobs_end_once_and_money_adds_up(seed: int) -> None:
     assert sum(tally.ends.values()) == tally.accepted > 0
 
 
+def test_what_waits_for_more_than_a_day_fails_and_is_refunded() -> None:
+    tally = play(21, steps=60, block=True)
+
+    assert tally.ends["failed: queue_timeout"] > 0
+    assert sum(tally.ends.values()) == tally.accepted
+
+
 def test_one_seed_is_one_history() -> None:
     one, same, other = (play(seed, steps=60) for seed in (7, 7, 8))
 

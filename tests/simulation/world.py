@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from revela.adapters.webhook_urls import SignedWebhookUrls
 from revela.domain.errors import Refused, Transient
 from revela.domain.generation import Generation
+from revela.domain.policy import IDEMPOTENCY_KEPT
 from revela.ports import ProviderReport, Ref
 from revela.usecases.accept_generation import Accepted, AcceptGeneration, accept_generation
 from revela.usecases.cancel_generation import cancel_generation
@@ -34,6 +35,8 @@ MINUTE = timedelta(minutes=1)
 
 PLANS = {"ana": "free", "bia": "essential", "caio": "pro", "davi": "studio", "eva": "developer"}
 MODELS = ("flux-schnell", "flux-dev", "sdxl")
+# Past a queue's age.
+LONG_BLOCK = timedelta(hours=26)
 # Calls that a process makes, at most, before something else happens in the world.
 BURST = 40
 
@@ -93,7 +96,7 @@ class World:
         self.finishes: Queue[ProviderReport] = Queue(clock, self.chance, visibility=FINISH_VISIBILITY)
         self.webhooks = Webhooks(self.ports, self.chance, self.provider, self.processes, self.finishes.put)
         self.happened: list[str] = []
-        self._accepted: dict[tuple[str, str], str] = {}
+        self._accepted: dict[tuple[str, str], Generation] = {}
         self._next_schedule = clock.now()
         self._actions: dict[Callable[[], None], int] = {
             self.someone_asks: 20,
@@ -167,8 +170,13 @@ class World:
         def then(outcome: Outcome[Accepted]) -> None:
             _expect(outcome, Refused)
             if outcome.result is not None and key is not None:
-                first = self._accepted.setdefault((user_id, key), outcome.result.generation.id)
-                assert outcome.result.generation.id == first, f"{user_id} was given two generations for {key}"
+                given = outcome.result.generation
+                first = self._accepted.setdefault((user_id, key), given)
+                # A key is remembered for a day.
+                if given.created_at - first.created_at >= IDEMPOTENCY_KEPT - MINUTE:
+                    self._accepted[user_id, key] = given
+                else:
+                    assert given.id == first.id, f"{user_id} was given two generations for {key}"
 
         self._api("accept", lambda ports: accept_generation(command, ports=ports), then)
 
@@ -252,6 +260,19 @@ class World:
                 if not self.processes.go_on():
                     break
 
+    def let_a_day_pass_without_credit(self) -> None:
+        """Let what is queued grow too old, in the trouble of the day."""
+        self.happened.append("let_a_day_pass_without_credit")
+        self.provider.run_out_of_credit(LONG_BLOCK)
+        ends_at = self.ports.clock.now() + LONG_BLOCK
+        while self.ports.clock.now() < ends_at:
+            self._flow(30)
+            self.a_start_batch_arrives()
+            self.finish_messages_arrive()
+            for _ in range(BURST):
+                if not self.processes.go_on():
+                    break
+
     def pass_a_minute_in_peace(self) -> None:
         """Let everything do its duty, without chance."""
         ends_at = self.ports.clock.now() + MINUTE
@@ -276,6 +297,13 @@ class World:
             self._next_schedule = max(self._next_schedule + MINUTE, clock.now())
             self.the_schedule_fires()
         self._let_messages_travel()
+        # Lambda polls a queue all the time; that it lags behind is part of the day.
+        for queue, take in (
+            (self.starts, self.a_start_batch_arrives),
+            (self.finishes, self.finish_messages_arrive),
+        ):
+            if queue.visible and self.chance.random() < min(seconds, 0.5):
+                take()
 
     def _let_messages_travel(self) -> None:
         for ref in self.ports.commands.take_started():

@@ -174,8 +174,10 @@ class Provider(Protocol):
 
     def cancel_prediction(self, prediction_id: str) -> Prediction: ...
 
-    def list_predictions(self, *, created_after: datetime) -> Iterator[Sequence[Prediction]]:
-        """Yield pages, newest first, until one would be older than `created_after`."""
+    def list_predictions(
+        self, *, created_after: datetime, created_before: datetime | None = None
+    ) -> Iterator[Sequence[Prediction]]:
+        """Yield pages, newest first, of what was created between the two, or until now."""
 
     def create_training(self, request: CreateTraining) -> Prediction:
         """As `create_prediction`. Raises ProviderNotFound when there is no such destination or trainer."""
@@ -184,7 +186,9 @@ class Provider(Protocol):
 
     def cancel_training(self, training_id: str) -> Prediction: ...
 
-    def list_trainings(self, *, created_after: datetime) -> Iterator[Sequence[Prediction]]:
+    def list_trainings(
+        self, *, created_after: datetime, created_before: datetime | None = None
+    ) -> Iterator[Sequence[Prediction]]:
         """As `list_predictions`."""
 
     def ensure_destination(self, destination: str) -> None:

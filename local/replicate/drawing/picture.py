@@ -3,13 +3,15 @@
 from dataclasses import dataclass, replace
 from typing import Self
 
+from local.replicate.drawing.identity import Identity
+
 
 @dataclass(frozen=True)
 class Picture:
     """Equal pictures are equal bytes; any difference shows.
 
     `settings` is every other parameter of the run in canonical form. `source` is an image to start from,
-    of which `1 - strength` stays; where `mask` is black all of it stays.
+    of which `1 - strength` stays; where `mask` is black all of it stays. `identity` is whom it shows.
     """
 
     model: str
@@ -26,6 +28,7 @@ class Picture:
     mask: bytes | None = None
     strength: float = 1.0
     index: int = 0
+    identity: Identity | None = None
 
     @property
     def file_name(self) -> str:

@@ -31,7 +31,7 @@ def _draw(picture: Picture) -> Image.Image:
     rng = random.Random(_digest(picture.model, picture.prompt, picture.seed, picture.index))
     palette = choose_palette(picture.prompt, rng)
     detail = 3 + min(4, picture.steps // 12)
-    image = draw_scene(sketch, picture.prompt, palette, rng, detail)
+    image = draw_scene(sketch, picture.prompt, palette, rng, detail, picture.identity)
     image = image.filter(ImageFilter.BoxBlur(0.7))
     image = ImageChops.soft_light(image, _grain(picture, sketch))
     image = ImageEnhance.Color(image).enhance(0.85 + min(picture.guidance, 20.0) * 0.03)

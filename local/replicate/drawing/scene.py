@@ -6,9 +6,11 @@ All coordinates are shares of the canvas, so one composition fits every size.
 import math
 import random
 import re
+from dataclasses import replace
 
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
+from local.replicate.drawing.identity import Identity
 from local.replicate.drawing.palette import Palette, mix
 
 _PERSON = re.compile(
@@ -21,14 +23,19 @@ _HALO = [round(255 * max(0.0, 1 - value / 178) ** 1.5) for value in range(256)]
 
 
 def draw_scene(
-    size: tuple[int, int], prompt: str, palette: Palette, rng: random.Random, detail: int
+    size: tuple[int, int],
+    prompt: str,
+    palette: Palette,
+    rng: random.Random,
+    detail: int,
+    identity: Identity | None = None,
 ) -> Image.Image:
-    """`detail` is how many layers there are, 2 to 7."""
+    """`detail` is how many layers there are, 2 to 7. Whoever has an `identity` is shown."""
     canvas = _sky(size, palette)
     _light(canvas, palette, rng)
-    if _PERSON.search(prompt) or rng.random() < 0.2:
+    if identity is not None or _PERSON.search(prompt) or rng.random() < 0.2:
         _bokeh(canvas, palette, rng, detail * 4)
-        _person(canvas, palette, rng)
+        _person(canvas, palette, rng, identity)
     else:
         _ridges(canvas, palette, rng, detail)
     return canvas
@@ -80,14 +87,16 @@ def _bokeh(canvas: Image.Image, palette: Palette, rng: random.Random, count: int
     canvas.paste(mix(palette.glow, (255, 255, 255), 0.4), mask=mask.filter(ImageFilter.BoxBlur(2)))
 
 
-def _person(canvas: Image.Image, palette: Palette, rng: random.Random) -> None:
-    """Head and shoulders, lit from one side."""
+def _person(canvas: Image.Image, palette: Palette, rng: random.Random, identity: Identity | None) -> None:
+    """Head and shoulders, lit from one side; an identity lends its colours and its emblem."""
+    if identity is not None:
+        palette = replace(palette, skin=identity.skin, cloth=identity.cloth)
     width, height = canvas.size
     unit = min(width, height * 0.9)
     middle, top = width * rng.uniform(0.44, 0.56), height * rng.uniform(0.20, 0.26)
     head, side = unit * rng.uniform(0.135, 0.155), rng.choice((-1, 1))
     pen = ImageDraw.Draw(canvas)
-    hair = mix(palette.near, palette.skin, rng.uniform(0.0, 0.35))
+    hair = identity.hair if identity else mix(palette.near, palette.skin, rng.uniform(0.0, 0.35))
     face_y, shoulders_y = top + head * 1.25, top + head * 3.1
 
     length = rng.choice((1.5, 2.2, 3.2))
@@ -114,6 +123,8 @@ def _person(canvas: Image.Image, palette: Palette, rng: random.Random) -> None:
         (middle - head * 1.12, top - head * 0.3, middle + head * 1.12, top + head * 1.7), 180, 360, fill=hair
     )
     _face(pen, middle + side * head * 0.06, face_y, head, palette, hair)
+    if identity is not None:
+        identity.sign(pen, middle, shoulders_y + head * 1.1, head * 0.7)
 
 
 def _face(

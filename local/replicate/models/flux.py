@@ -56,6 +56,7 @@ def plan_flux(model: Model, given: Input, seed: int, files: Mapping[str, bytes])
         source=source,
         mask=files.get("mask"),
         strength=values.get("prompt_strength", 1.0),
+        identity=model.shown_in(values),
     )
     return Run(
         steps=steps,

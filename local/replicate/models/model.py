@@ -4,10 +4,12 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
+from local.replicate.drawing.identity import Identity
 from local.replicate.drawing.picture import Picture
 from local.replicate.drawing.source import size_of_image
+from local.replicate.photo_set import PhotoSet
 
 Input = Mapping[str, Any]
 Json = dict[str, Any]
@@ -51,17 +53,28 @@ class Pace:
     upload_s: float = 0.05
 
 
+class TrainerLogs(Protocol):
+    """What is printed: before the first step, at a step (done, of how many, after how long), at the end."""
+
+    def opening(self, photos: PhotoSet, values: Input) -> str: ...
+    def step(self, done: int, total: int, elapsed_s: float) -> str: ...
+    def closing(self) -> str: ...
+
+
 @dataclass(frozen=True)
 class Trainer:
     """What a model's `train()` takes, and the model that one version of the destination then is.
 
-    `steps` and `trigger` name the parameters that say how long it takes and what word it listens to.
+    `steps` and `trigger` name the parameters that say how long it takes and what word it listens to;
+    `logs` is what it prints.
     """
 
     parameters: tuple[Parameter, ...]
     steps: str
     trigger: str
     trained: "Model"
+    logs: TrainerLogs
+    takes_tar: bool = False
     queue_s: float = 0.5
     setup_s: float = 1.0
     step_s: float = 0.005
@@ -93,7 +106,7 @@ class Model:
     """`plan(model, input, seed, files)` raises `RunFailed` for what passes the schema and fails in the run.
 
     `files` holds the fetched bytes of the file parameters that were given, by name. `weights` tells a
-    trained version from any other of its destination.
+    trained version from any other of its destination, `identity` whom it was trained to show.
     """
 
     owner: str
@@ -111,6 +124,7 @@ class Model:
     example: Input = field(default_factory=dict)
     trainer: Trainer | None = None
     weights: str = ""
+    identity: Identity | None = None
 
     @property
     def full_name(self) -> str:
@@ -120,6 +134,11 @@ class Model:
     def painter(self) -> str:
         """Whose hand a picture shows."""
         return f"{self.full_name}:{self.weights}" if self.weights else self.full_name
+
+    def shown_in(self, values: Input) -> Identity | None:
+        """Whom a run shows: weights do nothing until their trigger word is in the prompt."""
+        called = self.identity is not None and self.identity.is_called_by(values["prompt"])
+        return self.identity if called and values.get("lora_scale", 1) > 0 else None
 
     def complete(self, given: Input) -> Json:
         """The input as the run sees it: defaults filled in, names that the model does not take dropped."""

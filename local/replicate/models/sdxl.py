@@ -17,6 +17,7 @@ from local.replicate.models.model import (
     size_of_file,
 )
 from local.replicate.models.parameters import NUM_OUTPUTS, PROMPT_STRENGTH, SAFETY
+from local.replicate.training_logs import SdxlLogs
 
 LARGEST_AREA = 2048 * 2048  # beyond it the GPU's memory ends; the schema itself has no bound
 
@@ -42,6 +43,7 @@ def plan_sdxl(model: Model, given: Input, seed: int, files: Mapping[str, bytes])
         source=source,
         mask=mask,
         strength=values["prompt_strength"] if source is not None else 1.0,
+        identity=model.shown_in(values),
     )
     return Run(
         steps=steps,
@@ -205,6 +207,8 @@ _TRAINER = Trainer(
     steps="max_train_steps",
     trigger="token_string",
     trained=_BASE,
+    logs=SdxlLogs(),
+    takes_tar=True,
 )
 
 SDXL = replace(_BASE, trainer=_TRAINER)

@@ -2,7 +2,8 @@
 
 from local.replicate.models.fine_tune import FLUX_FINE_TUNE, PARAMETERS
 from local.replicate.models.flux import plan_flux
-from local.replicate.models.model import Model, Pace, Parameter, Trainer, Version, placeholder_version
+from local.replicate.models.model import Model, Pace, Parameter, Trainer, Version
+from local.replicate.training_logs import FluxLogs
 
 IMAGES = Parameter(
     "input_images", "string", "A zip of images; ten or more are recommended.", required=True, is_file=True
@@ -22,7 +23,11 @@ OSTRIS = Model(
     license_url="https://github.com/black-forest-labs/flux/blob/main/model_licenses/LICENSE-FLUX1-dev",
     github_url="https://github.com/replicate/flux-fine-tuner",
     versions=(
-        Version(placeholder_version("ostris/flux-dev-lora-trainer"), "2025-06-04T12:00:00.000Z", "0.14.0"),
+        Version(
+            "b6af14222e6bd9be257cbc1ea4afda3cd0503e1133083b9d1de0364d8568e6ef",
+            "2025-06-04T12:00:00.000Z",
+            "0.14.0",
+        ),
     ),
     parameters=PARAMETERS,
     pace=Pace(queue_s=0.3, setup_s=0.3, step_s=0.008),
@@ -75,6 +80,7 @@ OSTRIS = Model(
         steps="steps",
         trigger="trigger_word",
         trained=FLUX_FINE_TUNE,
+        logs=FluxLogs(),
     ),
 )
 
@@ -116,6 +122,7 @@ FAST_FLUX = Model(
         steps="training_steps",
         trigger="trigger_word",
         trained=FLUX_FINE_TUNE,
+        logs=FluxLogs(),
         step_s=0.002,
     ),
 )

@@ -18,7 +18,10 @@ Webhooks, the next messages of predictions and trainings alike:
 
 Predictions and trainings, the next created:
 - `fail_predictions`, `fail_trainings`: {"count", "error": text or null}: fail halfway through their run.
+  Trainings also take "known" in place of "error": a name of `training_failures.KNOWN`.
 - `slow_predictions`, `slow_trainings`: {"count", "queue_s", "predict_s"}: wait and run for so long.
+- `hang_trainings`: a count: stop halfway, and never end until they are canceled.
+- `long_training_logs`: {"count", "size_bytes"}: so much more is logged, in replies and webhooks.
 - `abort_predictions`: a count: aborted instead of started; `aborted` sends no webhook.
 - `fewer_images`: {"count", "images": n}: succeed with at most n images, perhaps none.
 - `odd_fields`: {"count", "fields": [...]}: in replies and webhooks alike. "nulls" (what may be left out is

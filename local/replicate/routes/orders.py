@@ -16,6 +16,7 @@ from local.replicate.faults import (
     Failure,
     Fewer,
     Lateness,
+    LongLogs,
     Odd,
     Slowness,
     Spoiled,
@@ -23,6 +24,7 @@ from local.replicate.faults import (
 )
 from local.replicate.problems import invalid_request
 from local.replicate.stand_in import StandIn
+from local.replicate.training_failures import KNOWN
 
 Deed = Callable[[], None]
 Reader = Callable[[str, Any], Any]
@@ -107,7 +109,7 @@ def _read_whole(name: str, value: Any, *, minimum: int) -> int:
     return value
 
 
-def _read_images(name: str, value: Any) -> int:
+def _read_whole_number(name: str, value: Any) -> int:
     return _read_whole(name, value, minimum=0)
 
 
@@ -129,6 +131,10 @@ def _read_oddities(name: str, value: Any) -> tuple[Any, ...]:
     return tuple(one_of(*ODDITIES)(name, item) for item in value)
 
 
+def _training_failure(error: str | None, known: str | None) -> Failure:
+    return Failure(error if known is None else KNOWN[known])
+
+
 _FAILURE = Spec(Failure, {"error": _read_error})
 _SLOWNESS = Spec(Slowness, {"queue_s": read_seconds, "predict_s": read_seconds})
 _SCOPE, _CREATES = one_of(*SCOPES), {"scope": "creates"}
@@ -142,10 +148,14 @@ SPECS: dict[str, Spec] = {
     "fail_predictions": _FAILURE,
     "slow_predictions": _SLOWNESS,
     "abort_predictions": Spec(Always),
-    "fewer_images": Spec(Fewer, {"images": _read_images}),
+    "fewer_images": Spec(Fewer, {"images": _read_whole_number}),
     "odd_fields": Spec(Odd, {"fields": _read_oddities}, {"fields": ODDITIES}),
-    "fail_trainings": _FAILURE,
+    "fail_trainings": Spec(
+        _training_failure, {"error": _read_error, "known": one_of(*KNOWN)}, {"error": None, "known": None}
+    ),
     "slow_trainings": _SLOWNESS,
+    "hang_trainings": Spec(Always),
+    "long_training_logs": Spec(LongLogs, {"size_bytes": _read_whole_number}),
     "answer_late": Spec(Lateness, {"seconds": read_seconds, "scope": _SCOPE}, _CREATES),
     "answer_error": Spec(
         Breakdown,

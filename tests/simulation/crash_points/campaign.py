@@ -51,14 +51,15 @@ def points(runs: dict[str, Sequence[Call]]) -> Iterator[Point]:
 
 
 def bounded(every: Sequence[Point], label: str) -> list[Point]:
-    """Return both kills of the first call of this label, and one of its other faults.
+    """Return both kills of the first call of this label and, of every third label, one other fault.
 
-    Which other one differs from label to label; all of them are in the long form.
+    Which labels and which fault is decided by the label, the same each time; the long form has all.
     """
     first = {point.fault: point for point in reversed(every) if point.label == label}
     kills = [point for fault, point in first.items() if fault in KILLS]
     others = [point for fault, point in sorted(first.items()) if fault not in KILLS]
-    return kills + [point for n, point in enumerate(others) if n == zlib.crc32(label.encode()) % len(others)]
+    drawn = zlib.crc32(label.encode())
+    return kills if drawn % 3 else [*kills, others[drawn // 3 % len(others)]]
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def _survive_share(share: Sequence[Point]) -> list[Outcome]:
 
 def play(cloud: Cloud, scenario: Scenario, point: Point | None = None) -> History:
     breaks = {point.number: point.fault} if point else {}
-    cloud.begin(lambda on: Breaker(on.real_time, breaks, scenario.scripted))
+    cloud.begin(lambda on: Breaker(on.time, breaks, scenario.scripted))
     history = History(cloud)
     try:
         scenario.play(history)

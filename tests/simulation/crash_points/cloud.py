@@ -75,22 +75,22 @@ class Cloud:
         for secret_id, text in ((TOKEN_SECRET, TOKEN), (WEBHOOK_SECRET, "{}")):
             self.clients["secretsmanager"].create_secret(Name=secret_id, SecretString=text)
         self.loop = asyncio.new_event_loop()
-        self.real_time = _RealTime()
+        self.time = _WorldTime()
         self.stand_in = StandIn(
             StandInSettings(REPLICATE, TOKEN, SIGNING_SECRET),
-            clock=StandInClock(real_time=self.real_time),
+            clock=StandInClock(real_time=self.time),
             transport=httpx.MockTransport(self._knock),
         )
         self.api = httpx.AsyncClient(transport=httpx.ASGITransport(create_app(self.stand_in)))
-        self.breaker = Breaker(self.real_time)
+        self.breaker = Breaker(self.time)
         self.telemetry = FakeTelemetry()
         self.around = self._surroundings()
         self._foreign: set[str] = set()
 
     def begin(self, breaker: Callable[[Cloud], Breaker]) -> None:
         """Empty everything and start anew, at the same time, with the same ids to come."""
-        self.breaker = Breaker(self.real_time)
-        self.real_time.now_s = BEGIN.timestamp()
+        self.breaker = Breaker(self.time)
+        self.time.now_s = BEGIN.timestamp()
         self.stand_in.reset()
         self.api.headers["Authorization"] = f"Bearer {TOKEN}"
         for table in get_backend("dynamodb")[DEFAULT_ACCOUNT_ID][REGION].tables.values():
@@ -111,13 +111,13 @@ class Cloud:
     # Installation
 
     def now(self) -> datetime:
-        return self.real_time.now()
+        return self.time.now()
 
     def new_process(self) -> Process:
         return Process(self.around)
 
     def pass_time(self, by: timedelta) -> None:
-        self.real_time.now_s += by.total_seconds()
+        self.time.now_s += by.total_seconds()
         self.run(self._settled())
 
     def take_sent(self) -> tuple[list[Ref], list[ProviderReport]]:
@@ -255,7 +255,7 @@ class Cloud:
             settings=Settings(environ),
             tables=self.tables,
             clients=self.clients,
-            clock=self.real_time,
+            clock=self.time,
             entropy=FakeEntropy(),
             telemetry=self.telemetry,
             pictures=_PICTURES,
@@ -291,8 +291,8 @@ def _named(function: Callable[P, R], on: Cloud) -> Callable[P, R]:
     return named
 
 
-class _RealTime:
-    """What both sides take for the world's time; it moves when it is told to."""
+class _WorldTime:
+    """What the product and the stand-in take for the world's time; it moves when it is told to."""
 
     def __init__(self) -> None:
         self.now_s = BEGIN.timestamp()

@@ -21,7 +21,7 @@ from revela.usecases.start_generation import start_generation
 from tests.fakes import FakePorts
 from tests.simulation.crash_points.breaker import Breaker, Killed
 from tests.simulation.crash_points.queues import Message, Queue
-from tests.unit.usecases.money import ENDED
+from tests.unit.usecases.money import ENDED, assert_sound
 
 # As template.yaml gives each function and queue.
 API_TIMEOUT = timedelta(seconds=29)
@@ -253,8 +253,13 @@ class History:
 
     def _process(self, flow: str, timeout: timedelta, work: Callable[[Ports, datetime], Result]) -> Result:
         ends_at = self.on.now() + timeout
-        with self.on.breaker.process(flow, ends_at):
-            return work(self.on.new_process(), ends_at)
+        try:
+            with self.on.breaker.process(flow, ends_at):
+                return work(self.on.new_process(), ends_at)
+        except (Killed, Transient):
+            # What a process leaves behind is sound at once, not only when it has been repaired.
+            assert_sound(self.on.stored())
+            raise
 
     def _check_time(self, begun: datetime) -> None:
         if self.on.now() - begun > REST_MAX:

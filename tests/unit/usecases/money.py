@@ -6,6 +6,7 @@ shows here. Each function asserts one group and says whose account or which gene
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 
 from revela.domain.account import Account
@@ -17,6 +18,7 @@ from tests.fakes import FakeObjects, FakePorts, Store
 
 RUNNING = {State.QUEUED, State.STARTING, State.PROCESSING, State.SAVING}
 LIVE = {State.WAITING, *RUNNING}
+GIVES = {EntryKind.GRANT}
 ENDED = {State.SUCCEEDED, State.FAILED, State.CANCELED}
 
 
@@ -45,6 +47,9 @@ def assert_books_balance(account: Account, store: Store) -> None:
     for entry in entries:
         balance += entry.credits
         assert entry.balance == balance, f"{who}: entry {entry.number}"
+        assert entry.cause, f"{who}: entry {entry.number}"
+        assert (entry.kind in GIVES) == (entry.credits > 0), f"{who}: entry {entry.number}"
+        assert (entry.kind is EntryKind.CAPTURE) <= (entry.price_version is not None), who
     total = {kind: sum(e.credits for e in entries if e.kind is kind) for kind in EntryKind}
     brought_in = total[EntryKind.GRANT] + total[EntryKind.ADJUST] + total[EntryKind.VOID]
     assert account.available + account.held + account.spent == brought_in + total[EntryKind.EXPIRE], who
@@ -77,6 +82,7 @@ def assert_hold_matches_state(row: Generation, store: Store) -> None:
     """A job is settled exactly when it has ended, and then charged + refunded == what was held."""
     captured = [e.credits for e in store.entries.values() if e.cause == row.id]
     assert sum(p.credits for p in row.held_from) == row.credits_held, row.id
+    assert row.credits_held == row.credits_per_image * row.num_outputs, row.id
     if row.state in LIVE:
         assert not captured, row.id
         assert (row.credits_charged, row.credits_refunded) == (0, 0), row.id
@@ -114,13 +120,14 @@ def assert_prediction_is_owned(row: Generation, store: Store) -> None:
 
 
 def assert_outputs_exist(row: Generation, objects: FakeObjects) -> None:
-    """While a row shows images, they are there."""
+    """While a row shows images, they are there, byte for byte as they were downloaded."""
     if row.state is not State.SUCCEEDED:
         return
     for output in row.outputs:
         assert output.key in objects.stored, row.id
         assert output.thumbnail_key in objects.stored, row.id
-        assert len(objects.stored[output.key].data) == output.size_bytes, row.id
+        data = objects.stored[output.key].data
+        assert (len(data), hashlib.sha256(data).hexdigest()) == (output.size_bytes, output.sha256), row.id
 
 
 def assert_one_capture_per_job(store: Store) -> None:

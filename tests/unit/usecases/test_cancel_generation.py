@@ -281,6 +281,16 @@ def test_a_cancel_of_a_create_that_nobody_knows_ends_with_its_lease(system: Syst
     assert system.row(row).state is State.CANCELED
 
 
+def test_a_cancel_does_not_put_the_end_of_the_lease_off(system: System, ports: FakePorts) -> None:
+    row = system.starting(created=False)
+    ports.clock.advance(timedelta(minutes=1))
+    cancel(row, ports)
+
+    system.reconcile()
+
+    assert system.row(row).due_at == row.lease_until
+
+
 # When it is too late
 
 

@@ -85,6 +85,21 @@ def test_a_prediction_that_does_not_obey_ends_its_job_all_the_same(system: Syste
     assert row.failure.code == "timeout"
 
 
+def test_the_deadline_of_one_attempt_does_not_end_the_next(system: System, ports: FakePorts) -> None:
+    row = system.processing()
+    ports.provider.obeys_cancel = False
+
+    def fails_and_is_started_anew() -> None:
+        system.hear(row, ports.provider.fail(system.prediction(row).id))
+        ports.clock.advance(timedelta(seconds=10))
+        system.start(row)
+
+    with meanwhile(ports, "FakeChanges.commit", fails_and_is_started_anew, nth=2):
+        past_deadline(system, row)
+
+    assert (system.row(row).state, system.row(row).attempt) == (State.PROCESSING, 2)
+
+
 def test_a_prediction_that_does_not_obey_the_user_is_told_again_and_ends_at_its_deadline(
     system: System, ports: FakePorts
 ) -> None:

@@ -63,6 +63,31 @@ def test_it_is_found_on_a_later_page(system: System, ports: FakePorts) -> None:
     assert system.row(row).prediction_id == system.prediction(row).id
 
 
+def test_it_is_found_although_the_providers_clock_is_behind_ours(system: System, ports: FakePorts) -> None:
+    row = system.starting(created=True)
+    created = system.prediction(row)
+    assert created.created_at is not None
+    behind = created.created_at - timedelta(seconds=30)
+    ports.provider.predictions[created.id] = created.model_copy(update={"created_at": behind})
+
+    lease_over(system)
+
+    assert system.row(row).prediction_id == created.id
+    assert len(ports.provider.requests) == 1
+
+
+def test_the_next_create_follows_not_at_once(system: System, ports: FakePorts) -> None:
+    row = system.starting(created=False)
+
+    lease_over(system)
+
+    row = system.row(row)
+    assert row.state is State.QUEUED
+    assert row.not_before == row.due_at
+    assert row.not_before is not None
+    assert row.not_before > ports.clock.now()
+
+
 def test_a_worker_that_died_after_the_create_is_made_up_for(system: System, ports: FakePorts) -> None:
     row = system.accept()
     with dies_after(ports, "FakeProvider.create_prediction"):

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -11,7 +12,7 @@ from revela.domain.generation import Generation
 from revela.domain.job import Event, ImpossibleTransition, State
 from revela.ports import Ref
 from revela.usecases.cancel_generation import cancel_generation
-from revela.usecases.moving import Move, hand_over, move
+from revela.usecases.moving import CONTENTION_BASE, CONTENTION_MAX, Move, hand_over, move
 from tests.fakes import FakePorts
 from tests.unit.usecases.system import ANA, BIA, System, ref
 from tests.unit.usecases.trouble import dies_after, meanwhile
@@ -141,6 +142,24 @@ def test_writers_that_keep_losing_wait_ever_longer_and_give_up_after_a_while(
     # The API answers before API Gateway (30 s) has given up on it.
     assert timedelta(seconds=20) <= waited <= timedelta(seconds=28)
     assert 10 < ports.calls.names.count("FakeChanges.commit") < 100
+
+
+def test_writers_that_lose_together_do_not_come_back_together(system: System, ports: FakePorts) -> None:
+    row = system.accept()
+    tried_at: list[datetime] = []
+
+    def conflict(name: str) -> None:
+        if name == "FakeChanges.commit":
+            tried_at.append(ports.clock.now())
+            raise Conflict({"account"})
+
+    ports.calls.before = conflict
+    with pytest.raises(Transient):
+        move(ref(row), to_canceled, ports=ports)
+
+    waits = [later - earlier for earlier, later in pairwise(tried_at)]
+    parts = [wait / min(CONTENTION_BASE * 2**n, CONTENTION_MAX) for n, wait in enumerate(waits)]
+    assert max(parts) - min(parts) > 0.5
 
 
 def test_a_move_the_table_does_not_list_is_a_bug_and_writes_nothing(system: System, ports: FakePorts) -> None:

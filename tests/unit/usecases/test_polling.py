@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pytest
@@ -13,12 +14,13 @@ from revela.domain.errors import (
 )
 from revela.domain.job import State
 from revela.domain.policy import START_LEASE
+from revela.domain.prediction import Prediction
 from revela.ports import Ref
 from revela.usecases.delete_generation import delete_generation
 from revela.usecases.polling import poll_predictions
 from revela.usecases.reconcile_jobs import reconcile_jobs
 from tests.fakes import FakePorts
-from tests.unit.usecases.system import System, ref
+from tests.unit.usecases.system import BIA, System, ref
 from tests.unit.usecases.trouble import dies_after, dies_before, meanwhile
 
 MINUTE = timedelta(minutes=1)
@@ -226,6 +228,44 @@ def test_of_what_no_page_shows_the_oldest_is_asked_first(system: System, ports: 
     poll_predictions(list(reversed(rows)), ports=ports, until=ports.clock.now() + timedelta(seconds=55))
 
     assert [told.ref.id for told in ports.commands.finished] == [row.id for row in rows]
+
+
+def test_the_old_are_read_although_there_is_no_time_to_read_all_that_is_newer(
+    system: System, ports: FakePorts
+) -> None:
+    system.subscribe(BIA, plan="studio")
+    ports.provider.page_size = 2
+    old = [system.processing() for _ in range(6)]
+    ports.clock.advance(timedelta(minutes=5))
+    new = [system.processing(BIA) for _ in range(8)]
+    for row in (*old, *new):
+        ports.provider.succeed(system.prediction(row).id)
+    pages = ports.provider._page
+
+    def slow_page(predictions: Sequence[Prediction], start: int) -> Sequence[Prediction]:
+        ports.clock.advance(timedelta(seconds=12))
+        return pages(predictions, start)
+
+    ports.provider._page = slow_page  # type: ignore[method-assign]  # it only takes its time
+
+    poll_predictions([*old, *new], ports=ports, until=ports.clock.now() + timedelta(seconds=50))
+
+    told = {command.ref.id for command in ports.commands.finished}
+    assert told >= {row.id for row in old}
+    assert not told >= {row.id for row in new}
+
+
+def test_a_pace_that_cannot_be_told_of_a_refusal_ends_no_run(system: System, ports: FakePorts) -> None:
+    row = system.processing()
+    ports.provider.failures.append(ProviderThrottled("slow down", 5))
+
+    def refuse() -> None:
+        raise Transient("the table is away")
+
+    with meanwhile(ports, "FakePace.read_refused", refuse):
+        poll_predictions([row], ports=ports, until=ports.clock.now() + timedelta(seconds=55))
+
+    assert "pace_not_told" in ports.telemetry.events("warning")
 
 
 def test_every_shard_has_its_turn_when_runs_are_short_of_time(system: System, ports: FakePorts) -> None:

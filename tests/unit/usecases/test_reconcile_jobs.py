@@ -201,6 +201,19 @@ def test_what_was_queued_for_a_day_fails_and_is_refunded(system: System, ports: 
     assert (system.account(BIA).running, system.account(BIA).waiting) == (0, 0)
 
 
+def test_who_waited_for_a_day_fails_although_no_place_came_free(system: System, ports: FakePorts) -> None:
+    running, waiting = system.processing(BIA), system.accept(BIA, num_outputs=2)
+    ports.clock.advance(timedelta(days=1))
+    ports.store.generations[ref(running)] = due_later(system.row(running), ports)
+
+    system.reconcile(after=MINUTE)
+
+    row = system.row(waiting)
+    assert row.failure is not None
+    assert (row.failure.code, row.credits_refunded) == ("queue_timeout", 2)
+    assert (system.account(BIA).running, system.account(BIA).waiting) == (1, 0)
+
+
 def test_while_the_provider_is_blocked_nothing_is_sent_again(system: System, ports: FakePorts) -> None:
     refused, other = system.accept(), system.accept()
     ports.provider.refuse(ProviderThrottled("slow down", 300))

@@ -42,6 +42,10 @@ class Generation(Job):
         return "waiting" if self.state is State.WAITING else "running"
 
     @property
+    def runs(self) -> str:
+        return self.model
+
+    @property
     def num_outputs(self) -> int:
         return int(self.params["num_outputs"])
 

@@ -177,6 +177,11 @@ class Job(BaseModel):
         raise NotImplementedError
 
     @property
+    def runs(self) -> str:
+        """Whose health it hangs on: a model of the catalog, a personal one, or a trainer."""
+        raise NotImplementedError
+
+    @property
     def images_asked(self) -> int:
         """How many images of the day it took when it was accepted."""
         return 0

@@ -33,7 +33,7 @@ class Training(Job):
     params: dict[str, Any]
     trigger_word: str
     class_word: str
-    destination: str
+    destination: str | None = None
     photos: tuple[TrainingPhoto, ...]
     input_file_id: str | None = None
     input_url: str | None = None
@@ -45,6 +45,10 @@ class Training(Job):
     @property
     def place(self) -> Place:
         return "training"
+
+    @property
+    def runs(self) -> str:
+        return self.trainer
 
     @property
     def training_id(self) -> str:

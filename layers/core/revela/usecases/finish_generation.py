@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from revela.domain.errors import Conflict, OutputUnusable, Transient
 from revela.domain.generation import Generation, Output
-from revela.domain.job import Event, Failure, State
+from revela.domain.job import Event, State
 from revela.domain.policy import PUBLISHING_NEEDS_S, SAVING_LEASE, SAVING_RETRY
 from revela.domain.prediction import Prediction, PredictionStatus
 from revela.domain.retry import (
@@ -16,16 +16,16 @@ from revela.domain.retry import (
     NO_OUTPUT,
     OUTPUTS_UNUSABLE,
     TIMED_OUT,
-    Rule,
     backoff,
     rule_for,
 )
 from revela.ports import Picture, Ports, ProviderReport, Ref, Thumbnail
+from revela.usecases.ended_predictions import Rules, ended_without_result, retry_or_end
 from revela.usecases.model_health import report_failure, report_success
 from revela.usecases.moving import Move, move
 from revela.usecases.provider_predictions import claim_of, disown, record_prediction
 
-FAILURE_DETAIL_MAX = 500
+OF_GENERATIONS = Rules(failed=rule_for, aborted=ABORTED, canceled=TIMED_OUT, empty=NO_OUTPUT)
 
 
 def finish_generation(command: ProviderReport, *, ports: Ports, until: datetime) -> None:
@@ -87,16 +87,7 @@ def _decide_ended(row: Generation, prediction: Prediction, ports: Ports) -> Move
             changes=facts | {"prediction_id": prediction.id, "lease_until": lease, "due_at": lease},
             prediction=claim,
         )
-    event, rule = _verdict(prediction)
-    ended = _retry_or_end(row, event, rule, prediction.error, ports)
-    if ended.to is not State.QUEUED:
-        facts["prediction_id"] = prediction.id
-    return replace(
-        ended,
-        changes=facts | dict(ended.changes),
-        prediction=claim,
-        billed_cancel=ended.to is State.CANCELED and _was_running(prediction),
-    )
+    return ended_without_result(row, prediction, OF_GENERATIONS, facts, claim, ports=ports)
 
 
 def _tell_health(row: Generation, prediction: Prediction, ports: Ports) -> None:
@@ -106,44 +97,13 @@ def _tell_health(row: Generation, prediction: Prediction, ports: Ports) -> None:
         report_failure(row.model, ports=ports)
 
 
-def _was_running(prediction: Prediction) -> bool:
-    """Tell whether the provider bills it: a prediction that was canceled before it ran costs nothing."""
-    return prediction.status is PredictionStatus.CANCELED and prediction.started_at is not None
-
-
-def _verdict(prediction: Prediction) -> tuple[Event, Rule]:
-    if prediction.status is PredictionStatus.CANCELED:
-        return Event.PROVIDER_CANCELED, TIMED_OUT
-    if prediction.status is PredictionStatus.ABORTED:
-        return Event.PROVIDER_FAILED, ABORTED
-    if prediction.status is PredictionStatus.SUCCEEDED:
-        return Event.PROVIDER_FAILED, NO_OUTPUT
-    return Event.PROVIDER_FAILED, rule_for(prediction.error)
-
-
-def _retry_or_end(row: Generation, event: Event, rule: Rule, detail: str | None, ports: Ports) -> Move:
-    """Return a new attempt if the rule allows one more; who asked to cancel gets no other attempt."""
-    if row.cancel_requested_at is not None:
-        return Move(event, State.CANCELED)
-    now = ports.clock.now()
-    if row.failures < rule.attempts_more and not row.too_old_to_start(now):
-        again_at = now + backoff(rule.wait, row.failures, fraction=ports.entropy.fraction())
-        return Move(
-            event,
-            State.QUEUED,
-            changes={"failures": row.failures + 1, "not_before": again_at, "due_at": again_at},
-        )
-    failure = Failure(code=rule.failure_code, detail=(detail or "")[:FAILURE_DETAIL_MAX] or None)
-    return Move(event, State.FAILED, failure=failure)
-
-
 def _decide_saving(row: Generation, prediction: Prediction, ports: Ports) -> Move | None:
     now = ports.clock.now()
     if row.lease_until is not None and row.lease_until > now:
         return None
     if not prediction.output:
         # The provider deletes outputs after an hour; what was not saved by then is lost.
-        return _retry_or_end(row, Event.OUTPUTS_UNUSABLE, OUTPUTS_UNUSABLE, "gone", ports)
+        return retry_or_end(row, Event.OUTPUTS_UNUSABLE, OUTPUTS_UNUSABLE, "gone", ports)
     lease = now + SAVING_LEASE
     return Move(Event.SAVING_RECLAIMED, State.SAVING, changes={"lease_until": lease, "due_at": lease})
 
@@ -173,7 +133,7 @@ def _save(row: Generation, prediction: Prediction, *, ports: Ports, until: datet
             def give_up(seen: Generation) -> Move | None:
                 if not under_my_lease(seen):
                     return None
-                return _retry_or_end(seen, Event.OUTPUTS_UNUSABLE, OUTPUTS_UNUSABLE, ",".join(reasons), ports)
+                return retry_or_end(seen, Event.OUTPUTS_UNUSABLE, OUTPUTS_UNUSABLE, ",".join(reasons), ports)
 
             move(ref, give_up, ports=ports, seen=row)
             return

@@ -29,6 +29,11 @@ SINGLE_GETS = 3
 REPORTS_AT_ONCE = 10
 # The provider's clock is not ours: its listing is read from a little before the first claim.
 CLOCKS_DIFFER = timedelta(minutes=1)
+# Where nothing depends on it: how far apart a claim and its prediction usually are.
+A_MOMENT = timedelta(seconds=10)
+# The listing is newest first. Read in spans that a run has time for, each to its end, the old ones are
+# reached however many were created since.
+SPAN = timedelta(minutes=2)
 # A request usually takes half a second. To set aside its time-out instead would leave a run no time to
 # read what 600 creates a minute amount to; one that hangs at the end of a run loses only itself.
 ONE_CALL_NEEDS = timedelta(seconds=15)
@@ -57,16 +62,33 @@ def poll_predictions(rows: Sequence[Job], *, ports: Ports, until: datetime) -> N
     """
     lost = [row for row in rows if row.prediction_id is None]
     listing = _Listing({row.prediction_id: row for row in rows if row.prediction_id is not None})
-    if lost or len(rows) > SINGLE_GETS:
-        try:
-            for seen in _read_listing(listing, lost, ports, until):
-                _pass_on(seen, ports, until)
-        except (Transient, Permanent) as error:
-            ports.telemetry.warning("listing_not_read", reason=type(error).__name__)
-    _pass_on(_found(lost, listing, ports), ports, until)
-    # The oldest first: it is the next whose outputs the provider deletes.
-    oldest_first = sorted(listing.unseen.values(), key=lambda row: row.claimed_at or row.created_at)
-    _pass_on(_asked_singly(oldest_first, ports, until), ports, until)
+    if lost:
+        # Nobody knows when such a create takes effect: all since its claim is read.
+        since = min(_claimed_at(row) for row in lost) - CLOCKS_DIFFER
+        _read_listing(listing, lost, (), ports, until, created_after=since)
+        _pass_on(_found(lost, listing, ports), ports, until)
+    # The oldest first: they are the next whose outputs the provider deletes.
+    for span in _spans(listing.unseen.values()):
+        if len(span) > SINGLE_GETS:
+            after, before = _claimed_at(span[0]) - A_MOMENT, _claimed_at(span[-1]) + A_MOMENT
+            _read_listing(listing, (), span, ports, until, created_after=after, created_before=before)
+        missing = [row for row in span if row.prediction_id in listing.unseen]
+        _pass_on(_asked_singly(missing, ports, until), ports, until)
+
+
+def _claimed_at(row: Job) -> datetime:
+    return row.claimed_at or row.created_at
+
+
+def _spans(rows: Iterable[Job]) -> list[list[Job]]:
+    """Return the rows in groups that were claimed within a short time of each other, oldest first."""
+    spans: list[list[Job]] = []
+    for row in sorted(rows, key=_claimed_at):
+        if spans and _claimed_at(row) - _claimed_at(spans[-1][0]) <= SPAN:
+            spans[-1].append(row)
+        else:
+            spans.append([row])
+    return spans
 
 
 def _pass_on(seen: Iterable[Seen], ports: Ports, until: datetime) -> None:
@@ -154,35 +176,48 @@ def _find_lost(row: Job, listing: _Listing, ports: Ports) -> tuple[Job, Predicti
 
 
 def _read_listing(
-    listing: _Listing, lost: Sequence[Job], ports: Ports, until: datetime
-) -> Iterator[list[Seen]]:
-    """Yield the rows that each page shows, newest first, as far back as there are many, or time allows."""
-    fingerprints = {row.fingerprint for row in lost}
-    versions = {row.provider_version for row in lost}
-    asked = [*lost, *listing.unseen.values()]
-    claims = (row.claimed_at for row in asked if row.claimed_at is not None)
-    since = min(claims, default=ports.clock.now()) - CLOCKS_DIFFER
-    if not _may_call(ports, until):
-        return
+    listing: _Listing,
+    lost: Sequence[Job],
+    span: Sequence[Job],
+    ports: Ports,
+    until: datetime,
+    *,
+    created_after: datetime,
+    created_before: datetime | None = None,
+) -> None:
+    """Pass on what each page shows: for `lost` to the end, for a `span` until few are missing."""
+    calls = calls_for(_ref([*lost, *span][0]), ports=ports)
+    pages = calls.pages(created_after=created_after, created_before=created_before)
     sent_at = ports.clock.now()
     try:
-        for page in calls_for(_ref(asked[0]), ports=ports).pages(created_after=since):
-            for prediction in page:
-                for version in versions if prediction.input is not None else ():
-                    print_ = fingerprint(version, prediction.input or {})
-                    if print_ in fingerprints:
-                        listing.by_fingerprint.setdefault(print_, []).append(prediction)
-            yield [(listing.unseen.pop(p.id), p) for p in page if p.id in listing.unseen]
+        if not _may_call(ports, until):
+            return
+        sent_at = ports.clock.now()
+        for page in pages:
+            _note_fingerprints(page, lost, listing)
+            _pass_on([(listing.unseen.pop(p.id), p) for p in page if p.id in listing.unseen], ports, until)
             created = [prediction.created_at for prediction in page if prediction.created_at is not None]
             listing.read_back_to = min(created, default=listing.read_back_to)
-            # A few old ones are no reason to read all that was created since.
-            if (not lost and len(listing.unseen) <= SINGLE_GETS) or not _may_call(ports, until):
+            few = not lost and sum(row.prediction_id in listing.unseen for row in span) <= SINGLE_GETS
+            if few or not _may_call(ports, until):
                 return
             sent_at = ports.clock.now()
-    except ProviderThrottled as error:
-        _slow_down(error, sent_at, ports)
-        raise
-    listing.read_back_to = since
+    except (Transient, Permanent) as error:
+        ports.telemetry.warning("listing_not_read", reason=type(error).__name__)
+        if isinstance(error, ProviderThrottled):
+            _slow_down(error, sent_at, ports)
+    else:
+        listing.read_back_to = created_after
+
+
+def _note_fingerprints(page: Sequence[Prediction], lost: Sequence[Job], listing: _Listing) -> None:
+    fingerprints = {row.fingerprint for row in lost}
+    versions = {row.provider_version for row in lost}
+    for prediction in page:
+        for version in versions if prediction.input is not None else ():
+            print_ = fingerprint(version, prediction.input or {})
+            if print_ in fingerprints:
+                listing.by_fingerprint.setdefault(print_, []).append(prediction)
 
 
 def _get(prediction_id: str, ref: Ref, ports: Ports, until: datetime) -> Prediction | None:
@@ -219,7 +254,11 @@ def _may_call(ports: Ports, until: datetime) -> bool:
 def _slow_down(error: ProviderThrottled, sent_at: datetime, ports: Ports) -> None:
     now = ports.clock.now()
     wait = REFUSED_WAIT if error.retry_after_s is None else timedelta(seconds=error.retry_after_s)
-    rate = ports.pace.read_refused(sent_at=sent_at, now=now, until=now + wait)
+    try:
+        rate = ports.pace.read_refused(sent_at=sent_at, now=now, until=now + wait)
+    except Transient as trouble:
+        ports.telemetry.warning("pace_not_told", reason=type(trouble).__name__)
+        return
     if rate is not None:
         ports.telemetry.count("ReadsPerMinute", rate)
 

@@ -23,7 +23,9 @@ CLAIM_KEPT = timedelta(days=7)
 
 
 class Pages(Protocol):
-    def __call__(self, *, created_after: datetime) -> Iterator[Sequence[Prediction]]: ...
+    def __call__(
+        self, *, created_after: datetime, created_before: datetime | None = None
+    ) -> Iterator[Sequence[Prediction]]: ...
 
 
 class Calls(NamedTuple):

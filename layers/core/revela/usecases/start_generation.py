@@ -7,30 +7,17 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from revela.domain.errors import (
-    OutOfCredit,
-    ProviderNotFound,
-    ProviderRejected,
-    ProviderThrottled,
-    ProviderTransient,
-    ProviderUnauthorized,
-    ProviderUnavailable,
     Refused,
     Transient,
 )
 from revela.domain.generation import Generation
-from revela.domain.job import Event, Failure, State, fingerprint
+from revela.domain.job import Event, State, fingerprint
 from revela.domain.policy import START_LEASE
-from revela.domain.retry import (
-    MODEL_AWAY_WAIT,
-    OUT_OF_CREDIT_WAIT,
-    REFUSED_WAIT,
-    UNAUTHORIZED_WAIT,
-    backoff,
-)
 from revela.ports import CreatePrediction, Ports, Ref
-from revela.usecases.model_health import report_failure, rests_until
+from revela.usecases.creates import create_once, may_start, postpone
+from revela.usecases.model_health import rests_until
 from revela.usecases.moving import Move, move
-from revela.usecases.provider_predictions import cancel_at_provider, record_prediction
+from revela.usecases.provider_predictions import cancel_at_provider
 
 # A claim, a create at its time-out and its record must fit into what is left of the function's time.
 ONE_CREATE_NEEDS = timedelta(seconds=40)
@@ -50,7 +37,7 @@ def start_generation(refs: Sequence[Ref], *, ports: Ports, until: datetime) -> l
     for row in rows:
         if row.cancel_requested_at is not None and row.state.at_provider:
             cancel_at_provider(row, ports=ports)
-    startable = sorted((row for row in rows if _may_start(row, now)), key=lambda row: row.id)
+    startable = sorted((row for row in rows if may_start(row, now)), key=lambda row: row.id)
     ready = _of_available_models(startable, failed, ports)
     while ready:
         ready = _start_in_turn(ready, failed, ports, until)
@@ -63,7 +50,7 @@ def _of_available_models(rows: Sequence[Generation], failed: list[Ref], ports: P
     for row in rows:
         if until := resting[row.model]:
             with _apart(row, failed, ports):
-                _postpone(row, until, ports)
+                postpone(row, until, ports)
     return [row for row in rows if resting[row.model] is None]
 
 
@@ -82,7 +69,7 @@ def _start_in_turn(
             begins_at = ports.clock.now()
             if begins_at > last_begin:
                 # Creates of the same batch have taken long.
-                _postpone(row, begins_at, ports)
+                postpone(row, begins_at, ports)
                 continue
             if ports.pace.is_void(turns):
                 void = in_turn[n:]
@@ -95,7 +82,7 @@ def _start_in_turn(
         ports.clock.sleep_until(last_begin)
     for row, later in zip(too_many, turns.later, strict=True):
         with _apart(row, failed, ports):
-            _postpone(row, later, ports)
+            postpone(row, later, ports)
     return void
 
 
@@ -112,19 +99,6 @@ def _apart(row: Generation, failed: list[Ref], ports: Ports) -> Iterator[None]:
         ports.telemetry.warning("start_impossible", generation_id=row.id, reason=str(error))
 
 
-def _may_start(row: Generation, now: datetime) -> bool:
-    return row.state is State.QUEUED and (row.not_before is None or row.not_before <= now)
-
-
-def _postpone(row: Generation, slot: datetime, ports: Ports) -> None:
-    def decide(seen: Generation) -> Move | None:
-        if seen.state is not State.QUEUED:
-            return None
-        return Move(Event.POSTPONED, State.QUEUED, changes={"due_at": slot, "not_before": slot})
-
-    move(Ref(row.user_id, row.id), decide, ports=ports, seen=row)
-
-
 def _start(ref: Ref, row: Generation, ports: Ports) -> None:
     model = ports.catalog.model(row.model)
     model_input = model.render(row.params)
@@ -134,7 +108,7 @@ def _start(ref: Ref, row: Generation, ports: Ports) -> None:
     def claim(seen: Generation) -> Move | None:
         now = ports.clock.now()
         # Its attempt is in the webhook's URL: a row that was claimed meanwhile is another message's.
-        if not _may_start(seen, now) or seen.attempt != row.attempt:
+        if not may_start(seen, now) or seen.attempt != row.attempt:
             return None
         return Move(
             Event.CLAIMED,
@@ -158,82 +132,4 @@ def _start(ref: Ref, row: Generation, ports: Ports) -> None:
         webhook_url=webhook_url,
         cancel_after_s=model.deadline_s,
     )
-    try:
-        prediction = ports.provider.create_prediction(request)
-    except ProviderUnavailable as error:
-        _refused(claimed, error, ports)
-    except ProviderTransient as error:
-        # It may have been created: never repeated. Its webhook or the provider's listing tells.
-        ports.telemetry.count("CreatesUnknown")
-        ports.telemetry.warning(
-            "create_unanswered", generation_id=ref.id, attempt=claimed.attempt, reason=str(error)
-        )
-    except ProviderRejected as error:
-        _rejected(claimed, Failure(code="provider_rejected", detail=", ".join(error.invalid_fields)), ports)
-    except ProviderNotFound:
-        _not_there(claimed, ports)
-    else:
-        record_prediction(ref, prediction, attempt=claimed.attempt, ports=ports, seen=claimed)
-
-
-def _refused(claimed: Generation, error: ProviderUnavailable, ports: Ports) -> None:
-    """Nothing was created: back to the queue with the same hold, to be tried when it may work."""
-    now = ports.clock.now()
-    wait = backoff(REFUSED_WAIT, claimed.refusals, fraction=ports.entropy.fraction())
-    match error:
-        case ProviderThrottled(retry_after_s=float() | int() as retry_after_s):
-            wait = timedelta(seconds=retry_after_s)
-        case OutOfCredit():
-            wait = max(wait, OUT_OF_CREDIT_WAIT)
-            ports.telemetry.count("ProviderOutOfCredit")
-        case ProviderUnauthorized():
-            wait = max(wait, UNAUTHORIZED_WAIT)
-            ports.telemetry.count("ProviderUnauthorized")
-    again_at = now + wait
-    ports.telemetry.warning(
-        "create_refused", generation_id=claimed.id, reason=type(error).__name__, wait_s=wait.total_seconds()
-    )
-    _back_to_queue(claimed, again_at, ports)
-    # These refusals are the account's, not this create's.
-    sent_at = claimed.claimed_at or now
-    if isinstance(error, ProviderThrottled):
-        rate = ports.pace.create_refused(sent_at=sent_at, now=now, until=again_at)
-        if rate is not None:
-            ports.telemetry.count("CreatesPerMinute", rate)
-    elif isinstance(error, (OutOfCredit, ProviderUnauthorized)):
-        ports.pace.block(sent_at=sent_at, now=now, until=again_at)
-
-
-def _not_there(claimed: Generation, ports: Ports) -> None:
-    """The provider does not find the model: the job waits for it, as long as a job may be queued."""
-    now = ports.clock.now()
-    wait = backoff(MODEL_AWAY_WAIT, claimed.refusals, fraction=ports.entropy.fraction())
-    ports.telemetry.warning("model_not_found", generation_id=claimed.id, version=claimed.provider_version)
-    _back_to_queue(claimed, now + wait, ports)
-    report_failure(claimed.model, ports=ports)
-
-
-def _back_to_queue(claimed: Generation, again_at: datetime, ports: Ports) -> None:
-    def decide(row: Generation) -> Move | None:
-        if row.state is not State.STARTING or row.attempt != claimed.attempt or row.prediction_id is not None:
-            return None
-        if row.cancel_requested_at is not None:
-            return Move(Event.REFUSED_FOR_NOW, State.CANCELED)
-        return Move(
-            Event.REFUSED_FOR_NOW,
-            State.QUEUED,
-            changes={"refusals": row.refusals + 1, "not_before": again_at, "due_at": again_at},
-        )
-
-    move(Ref(claimed.user_id, claimed.id), decide, ports=ports, seen=claimed)
-
-
-def _rejected(claimed: Generation, failure: Failure, ports: Ports) -> None:
-    def decide(row: Generation) -> Move | None:
-        if row.state is not State.STARTING or row.attempt != claimed.attempt or row.prediction_id is not None:
-            return None
-        if row.cancel_requested_at is not None:
-            return Move(Event.REJECTED, State.CANCELED)
-        return Move(Event.REJECTED, State.FAILED, failure=failure)
-
-    move(Ref(claimed.user_id, claimed.id), decide, ports=ports, seen=claimed)
+    create_once(claimed, lambda: ports.provider.create_prediction(request), ports=ports)

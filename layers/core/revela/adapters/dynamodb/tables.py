@@ -102,7 +102,7 @@ class TrainingRow(JobRow):
     trainer = UnicodeAttribute()
     trigger_word = UnicodeAttribute()
     class_word = UnicodeAttribute()
-    destination = UnicodeAttribute()
+    destination = UnicodeAttribute(null=True)
     photos = ListDocument()
     input_file_id = UnicodeAttribute(null=True)
     input_url = UnicodeAttribute(null=True)

@@ -70,10 +70,15 @@ class Predictions:
         target = endpoint("/predictions/{prediction_id}/cancel", prediction_id=prediction_id)
         return self._client.post_repeatable(target, PredictionBody)
 
-    def pages(self, *, created_after: datetime | None = None) -> Iterator[list[PredictionBody]]:
-        query = {}
-        if created_after is not None:
-            query["created_after"] = created_after.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    def pages(
+        self, *, created_after: datetime | None = None, created_before: datetime | None = None
+    ) -> Iterator[list[PredictionBody]]:
+        bounds = {"created_after": created_after, "created_before": created_before}
+        query = {
+            name: moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+            for name, moment in bounds.items()
+            if moment is not None
+        }
         return pages(self._client, _ALL, PredictionBody, query=query)
 
 

@@ -54,8 +54,10 @@ class ReplicateProvider:
             # How Replicate answers for a prediction that has ended is not documented: look what it is.
             return self.get_prediction(prediction_id)
 
-    def list_predictions(self, *, created_after: datetime) -> Iterator[Sequence[Prediction]]:
-        pages = self._predictions.pages(created_after=created_after)
+    def list_predictions(
+        self, *, created_after: datetime, created_before: datetime | None = None
+    ) -> Iterator[Sequence[Prediction]]:
+        pages = self._predictions.pages(created_after=created_after, created_before=created_before)
         return _since(created_after, ([_prediction(body) for body in page] for page in pages))
 
     def create_training(self, request: CreateTraining) -> Prediction:
@@ -81,8 +83,15 @@ class ReplicateProvider:
         except ProviderRejected:
             return self.get_training(training_id)
 
-    def list_trainings(self, *, created_after: datetime) -> Iterator[Sequence[Prediction]]:
-        return _since(created_after, ([_trained(body) for body in page] for page in self._trainings.pages()))
+    def list_trainings(
+        self, *, created_after: datetime, created_before: datetime | None = None
+    ) -> Iterator[Sequence[Prediction]]:
+        # Replicate lists trainings from the newest on, whatever one asks for.
+        pages = ([_trained(body) for body in page] for page in self._trainings.pages())
+        for page in _since(created_after, pages):
+            yield [
+                p for p in page if not (created_before and p.created_at and p.created_at >= created_before)
+            ]
 
     def ensure_destination(self, destination: str) -> None:
         if destination in self._destinations:

@@ -1,0 +1,108 @@
+"""Many seeds' histories, two at a time, and the table of what happened in them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+import traceback
+from collections.abc import Iterator
+from datetime import timedelta
+
+from tests.report import write_section
+from tests.simulation.play import REST_MAX, Tally, play
+
+SEEDS, STEPS = 1_000, 300
+PROCESSES = 2
+# Each so many-th history has a day without credit in its middle.
+BLOCK_EVERY = 25
+
+
+def has_block(seed: int) -> bool:
+    return seed % BLOCK_EVERY == BLOCK_EVERY - 1
+
+
+def run(seeds: int = SEEDS) -> int:
+    """Play the seeds, write what happened, and return 1 if one of them ended in an error."""
+    total, failed = Tally(), []
+    with multiprocessing.Pool(PROCESSES) as pool:
+        for number, (seed, outcome) in enumerate(pool.imap_unordered(_played, range(seeds)), start=1):
+            if isinstance(outcome, Tally):
+                total.add(outcome)
+            else:
+                failed.append(seed)
+                sys.stdout.write(f"{outcome}\n")
+            if number % 100 == 0:
+                sys.stdout.write(f"{number} histories, {len(failed)} failed\n")
+                sys.stdout.flush()
+    sys.stdout.write("\n".join(_lines(total)) + "\n")
+    if failed:
+        sys.stdout.write(f"failed: {sorted(failed)}\n")
+        return 1
+    write_section("histories", report(total))
+    return 0
+
+
+def report(total: Tally) -> str:
+    table = "\n".join(_lines(total))
+    return f"""\
+Each seed is one history of the real use cases on in-memory ports, in virtual time: five users on five plans
+ask, cancel and delete for about an hour, and every {BLOCK_EVERY}th history has more than a day without
+credit at Replicate. Processes, their twins among them, are interleaved at every call to a port; each has a
+clock of its own, wrong by up to 4 s. The seed decides how bad the day is: 1-20 % of Replicate's requests,
+of all invocations and of all messages and webhooks meet a fault. Replicate throttles, runs out of credit,
+locks the account, fails, lists late, creates late, makes fewer images or unusable ones, aborts without a
+word, ignores cancels and deletes after an hour; the webhooks' door is the real one, and closed for minutes.
+
+{table}
+
+After every step the money is counted anew from the ledger, by arithmetic of its own. No job was settled
+twice, no image that could still be had was given up, each recorded output is in the bucket byte for byte as
+Replicate made it, no create was repeated while its first was good. Every job ends within a day of waiting,
+its attempts and their deadlines; once trouble ceases, everything rests within {REST_MAX.seconds // 60}
+minutes."""
+
+
+def _played(seed: int) -> tuple[int, Tally | str]:
+    try:
+        return seed, play(seed, steps=STEPS, block=has_block(seed))
+    except Exception as error:  # noqa: BLE001 - a process's edge: told to who waits, who goes on with the others
+        return seed, "".join(traceback.format_exception(error))
+
+
+def _lines(total: Tally) -> Iterator[str]:
+    yield "| in all | |"
+    yield "| --- | --- |"
+    events = total.events
+    ended = ", ".join(f"{count:,} {how}" for how, count in total.ends.most_common())
+    rows = {
+        "seeds; steps": f"{total.seeds:,}; {total.steps:,}",
+        "jobs accepted": f"{total.accepted:,}",
+        "how they ended": ended,
+        "predictions created": f"{events['predictions']:,}",
+        "processes killed; stopped by their time-out": f"{events['killed']:,}; {events['timed out']:,}",
+        "twins of a process": f"{events['twins']:,}",
+        "AWS calls refused; unanswered": f"{events['aws refused']:,}; {events['aws unanswered']:,}",
+        "requests to Replicate refused; unanswered": (
+            f"{events['provider refused']:,}; {events['provider unanswered']:,}"
+        ),
+        "spells in which Replicate failed as a whole": f"{events['spells of bad weather']:,}",
+        "creates whose fate nobody knew": f"{events['creates unknown']:,}",
+        "messages and webhooks doubled": f"{events['duplicates']:,}",
+        "webhooks written; lost for good; forged": (
+            f"{events['webhooks written']:,}; {events['webhooks lost']:,}; {events['webhooks forged']:,}"
+        ),
+        "dead letters": f"{events['dead letters']:,}",
+        "orphaned predictions, canceled": f"{events['orphans']:,}",
+        "settled twice": str(total.settled_twice),
+        "outputs lost": str(total.lost_outputs),
+        "longest from Replicate's success to our saved output": _spoken(total.longest_save),
+        "longest life of a job": _spoken(total.longest_life),
+        "longest rest after trouble": _spoken(total.longest_rest),
+    }
+    for name, value in rows.items():
+        yield f"| {name} | {value} |"
+
+
+def _spoken(time: timedelta) -> str:
+    minutes = round(time.total_seconds() / 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"

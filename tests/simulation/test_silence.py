@@ -1,0 +1,24 @@
+"""Jobs without any webhook, for minutes; `python -m tests.simulation.silence` measures twenty of them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tests.simulation.silence.measure import CREATES_PER_MINUTE, LONG, SHORT, Scenario, measure, misses
+
+
+def test_at_the_full_rate_every_job_lives_by_polling_alone() -> None:
+    measured = measure(Scenario("short", SHORT, minutes=3))
+
+    assert measured.jobs == 3 * CREATES_PER_MINUTE
+    assert not list(misses(measured))
+    assert measured.longest_unsaved < timedelta(minutes=3)
+    # One visit, and a hundredth of a page and a little: the price of a job that nobody reported on.
+    assert measured.to_aws_by_reconcile_per_job() < 2
+    assert measured.to_replicate_per_job("_page") + measured.to_replicate_per_job("get_prediction") < 0.05
+
+
+def test_a_slow_listing_hides_no_job_of_several_minutes() -> None:
+    measured = measure(Scenario("long", LONG, page_s=2.0, minutes=4))
+
+    assert not list(misses(measured))
