@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -262,11 +262,34 @@ class Faces(Protocol):
         """Find the faces on a clean copy. Raises Transient when the same may work later."""
 
 
-class Objects(Protocol):
-    """The bucket. Keys are those of `Generation.quarantine_prefix` and `published_prefix`.
+@dataclass(frozen=True)
+class Upload:
+    """Where and how a client posts one file: `fields` go before the file in the form."""
 
-    All but `presign` raise Transient when the bucket does not do as it is asked.
+    url: str
+    fields: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """An object on local disk until its context ends; `version` names these very bytes of its key."""
+
+    path: Path
+    size_bytes: int
+    version: str
+
+
+class Objects(Protocol):
+    """The bucket. Keys are made of the prefixes that rows name.
+
+    All but `presign` and `presign_upload` raise Transient when the bucket does not do as it is asked.
     """
+
+    def fetch(self, key: str, *, max_bytes: int) -> AbstractContextManager[Fetched | None]:
+        """Bring an object to local disk; None when there is none. What is too large is not read."""
+
+    def presign_upload(self, key: str, *, content_type: str, max_bytes: int, until: datetime) -> Upload:
+        """Allow one key to be posted, of this type and size, until then."""
 
     def put_file(self, key: str, path: Path, *, content_type: str) -> None: ...
 
@@ -282,6 +305,25 @@ class Objects(Protocol):
 
     def presign(self, keys: Sequence[str]) -> tuple[dict[str, str], datetime]:
         """Return a URL for each key, and until when at least they all work."""
+
+
+@dataclass(frozen=True)
+class ArchiveEntry:
+    """A file of an archive; `sha256` in hex is what the object at `key` must have."""
+
+    name: str
+    key: str
+    sha256: str
+
+
+class Archives(Protocol):
+    def pack(self, entries: Sequence[ArchiveEntry]) -> AbstractContextManager[Path]:
+        """Put objects into one zip on local disk, in bounded memory.
+
+        Raises:
+            ArchiveIncomplete: an object is gone, or is not what it was.
+            Transient: the bucket does not do as it is asked.
+        """
 
 
 @dataclass(frozen=True)
@@ -368,6 +410,14 @@ class WebhookSecrets(Protocol):
         """Store it as the newest, beside the one before; tell whether anything had to be written."""
 
 
+@dataclass(frozen=True)
+class Policies:
+    """What whoever runs an installation decides. `address_key` hashes the addresses of consents."""
+
+    photos_kept: timedelta
+    copies_weights: bool
+
+
 class Clock(Protocol):
     def now(self) -> datetime: ...
 
@@ -426,6 +476,12 @@ class Ports(Protocol):
     def faces(self) -> Faces: ...
     @property
     def objects(self) -> Objects: ...
+    @property
+    def weights(self) -> Outputs: ...
+    @property
+    def archives(self) -> Archives: ...
+    @property
+    def policies(self) -> Policies: ...
     @property
     def commands(self) -> Commands: ...
     @property

@@ -81,6 +81,13 @@ class Catalog(BaseModel):
         """Return what the trainer's versions are."""
         return next(tune for tune in self.fine_tunes if tune.id == trainer.fine_tune)
 
+    def fine_tune(self, fine_tune_id: str) -> FineTune:
+        """Raises InvalidRequest when it has left the catalog."""
+        for tune in self.fine_tunes:
+            if tune.id == fine_tune_id:
+                return tune
+        raise InvalidRequest("invalid_request", invalid_params=[InvalidParam("model", "fine_tune_gone")])
+
     def plan(self, plan_id: str) -> Plan:
         """Raises InvalidRequest when there is no such plan."""
         for plan in self.plans:

@@ -21,6 +21,7 @@ Permanent                   recorded on the job, never tried again
   ProviderRejected            400, 422: the provider will not take this input
   ProviderNotFound            404: no such model, version or prediction
   OutputUnusable              an output is gone, or is not the image that was asked for
+  ArchiveIncomplete           a photo to train with is gone, or is not what it was
 """
 
 from __future__ import annotations
@@ -155,3 +156,7 @@ class OutputUnusable(Permanent):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class ArchiveIncomplete(Permanent):
+    """An object that was to go into an archive is gone, or is not what it was."""

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict
 
 from revela.domain.account import Place
 from revela.domain.job import Job, State
+from revela.domain.photo import ModelKind
+from revela.domain.trigger_words import Subject
 
 
 class Output(BaseModel):
@@ -27,14 +29,34 @@ class Output(BaseModel):
     thumbnail_height: int
 
 
+class OwnVersion(BaseModel):
+    """The version of a personal model that images are made with, as it was chosen when they were asked for."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version_id: str
+    fine_tune: str
+    kind: ModelKind
+    trigger_word: str
+    class_word: str
+
+    @property
+    def subject(self) -> Subject:
+        return Subject(self.kind.value, self.trigger_word, self.class_word)
+
+
 class Generation(Job):
-    """`params` are complete; the model renders its own input of them."""
+    """`params` are complete; the model renders its own input of them.
+
+    `model` is an id of the catalog, or of a personal model, whose version `own` is.
+    """
 
     KIND: ClassVar[Literal["generation", "training"]] = "generation"
 
     model: str
     params: dict[str, Any]
     credits_per_image: int
+    own: OwnVersion | None = None
     outputs: tuple[Output, ...] = ()
 
     @property

@@ -51,6 +51,7 @@ LIVE = frozenset({State.WAITING, State.QUEUED, State.STARTING, State.PROCESSING,
 class Event(StrEnum):
     HANDED_OVER = "place free"
     POSTPONED = "slot or back-off ahead"
+    INPUT_LOST = "photos gone"
     CLAIMED = "worker is about to create"
     RECORDED = "create answered, or start seen"
     REFUSED_FOR_NOW = "create refused for now"
@@ -82,6 +83,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(State.WAITING, Event.QUEUE_AGE_EXCEEDED, (State.FAILED,)),
     Transition(State.WAITING, Event.VISITED, (State.WAITING,)),
     Transition(State.QUEUED, Event.POSTPONED, (State.QUEUED,)),
+    Transition(State.QUEUED, Event.INPUT_LOST, (State.FAILED,)),
     Transition(State.QUEUED, Event.CLAIMED, (State.STARTING,)),
     Transition(State.QUEUED, Event.CANCEL_REQUESTED, (State.CANCELED,)),
     Transition(State.QUEUED, Event.QUEUE_AGE_EXCEEDED, (State.FAILED,)),

@@ -30,13 +30,17 @@ class Consent(BaseModel):
 
 
 class TrainedVersion(BaseModel):
-    """`id` is the training's; `provider_version` what the provider is told to run; `trainer` the catalog's."""
+    """`id` is the training's; `provider_version` what the provider is told to run.
+
+    `trainer` and `fine_tune` are the catalog's ids of what made it and of what it is.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     id: str
     provider_version: str
     trainer: str
+    fine_tune: str
     trained_at: datetime
     weights_key: str | None = None
 

@@ -30,6 +30,10 @@ class PinnedVersion(BaseModel):
     version: str = Field(pattern=r"^[0-9a-f]{64}$")
     source: str
 
+    @property
+    def reference(self) -> str:
+        return f"{self.owner}/{self.name}:{self.version}"
+
 
 class InputNames(BaseModel):
     """The trainer's names for what no request names; None where it takes no such thing."""

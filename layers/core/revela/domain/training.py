@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict
 
 from revela.domain.account import Place
 from revela.domain.job import Job
+from revela.domain.photo import ModelKind
+from revela.domain.trigger_words import Subject
 
 
 class TrainingPhoto(BaseModel):
@@ -31,6 +33,7 @@ class Training(Job):
     model_id: str
     trainer: str
     params: dict[str, Any]
+    kind: ModelKind
     trigger_word: str
     class_word: str
     destination: str | None = None
@@ -54,6 +57,10 @@ class Training(Job):
     def training_id(self) -> str:
         """The id that clients know, without its model's."""
         return self.id.partition("#")[2]
+
+    @property
+    def subject(self) -> Subject:
+        return Subject(self.kind.value, self.trigger_word, self.class_word)
 
     @property
     def weights_prefix(self) -> str:

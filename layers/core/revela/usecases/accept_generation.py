@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from revela.domain import account as accounts
 from revela.domain.account import Account
-from revela.domain.catalog import CatalogModel
-from revela.domain.change import AccountWrite, Change, IdempotencyKey, JobWrite
-from revela.domain.errors import Conflict, InvalidParam, InvalidRequest, NotNow, Unavailable
+from revela.domain.change import AccountWrite, Change, JobWrite, ModelWrite
+from revela.domain.errors import Conflict, InvalidParam, InvalidRequest, NotNow
 from revela.domain.generation import Generation
 from revela.domain.job import State
 from revela.domain.parameters import Params
-from revela.domain.policy import DISPATCH_DUE, IDEMPOTENCY_KEPT, WAITING_DUE
+from revela.domain.policy import DISPATCH_DUE, WAITING_DUE
 from revela.ports import Ports, Ref
-from revela.usecases import show_account
-from revela.usecases.model_health import rests_until
+from revela.usecases import idempotency, image_models, show_account
+from revela.usecases.image_models import ImageMaker
+from revela.usecases.model_health import require_available
 from revela.usecases.moving import contended, send_starts
 from revela.usecases.open_account import open_account
 from revela.usecases.show_account import AccountView
@@ -56,28 +53,31 @@ def accept_generation(command: AcceptGeneration, *, ports: Ports) -> Accepted:
         InvalidRequest: fields that the model or the plan does not take; a key used with another body.
         NoCredits, TooMany: as `account.hold`.
         Unavailable: the model rests; `alternatives` names those that do not.
-        NotNow: the account was written by others for too long.
+        NotFound: the user has no such personal model.
+        NotNow: the personal model is not trained, or being deleted; others wrote the account for too long.
     """
     model_id = command.requested.get("model")
     if not isinstance(model_id, str):
         code = "required" if model_id is None else "must_be_string"
         raise InvalidRequest("invalid_request", invalid_params=[InvalidParam("model", code)])
-    model = ports.catalog.model(model_id)
     id_ = ports.entropy.new_id("gen", now=ports.clock.now())
     seed = ports.entropy.seed()
+    key = idempotency.key_of(command.user_id, ROUTE, command.idempotency_key, command.requested)
     for _ in contended(ports):
-        if known := _replay(command, ports):
-            return known
-        _require_available(model, ports)
+        if known := idempotency.replay(key, ports=ports):
+            assert isinstance(known, Generation)  # the key names its route
+            return Accepted(known, account=None)
+        maker = image_models.find(command.user_id, model_id, ports=ports)
+        require_available(maker.model_id, [other.id for other in ports.catalog.models], ports=ports)
         account = open_account(command.user_id, ports=ports)
         plan = ports.catalog.plan(account.plan)
-        params = model.complete(
+        params = maker.model.complete(
             {k: v for k, v in command.requested.items() if k != "model"},
             max_outputs=plan.images_per_request,
         )
-        if "seed" in model.parameters:
+        if "seed" in maker.model.parameters:
             params.setdefault("seed", seed)
-        change = _accept(command, id_, model, params, account, ports)
+        change = _accept(command.user_id, id_, maker, params, key, account, ports)
         try:
             ports.changes.commit(change)
         except Conflict:
@@ -91,7 +91,7 @@ def accept_generation(command: AcceptGeneration, *, ports: Ports) -> Accepted:
             "generation_accepted",
             user_id=generation.user_id,
             generation_id=generation.id,
-            model=model.id,
+            model=maker.model_id,
             state=generation.state,
         )
         if generation.state is State.QUEUED:
@@ -101,84 +101,42 @@ def accept_generation(command: AcceptGeneration, *, ports: Ports) -> Accepted:
 
 
 def _accept(
-    command: AcceptGeneration, id_: str, model: CatalogModel, params: Params, account: Account, ports: Ports
+    user_id: str,
+    id_: str,
+    maker: ImageMaker,
+    params: Params,
+    key: idempotency.Key | None,
+    account: Account,
+    ports: Ports,
 ) -> Change:
     now = ports.clock.now()
     plan = ports.catalog.plan(account.plan)
-    cost = model.credits_per_image * params["num_outputs"]
+    cost = maker.model.credits_per_image * params["num_outputs"]
     hold = accounts.hold(account, plan, cost=cost, images=params["num_outputs"], now=now)
     starts = hold.starts_at_once
     generation = Generation(
-        user_id=command.user_id,
+        user_id=user_id,
         id=id_,
         account_id=account.account_id,
         state=State.QUEUED if starts else State.WAITING,
-        model=model.id,
-        provider_version=model.version,
+        model=maker.model_id,
+        own=maker.own,
+        provider_version=maker.provider_version,
         params=params,
         held_from=hold.held_from,
         credits_held=cost,
-        credits_per_image=model.credits_per_image,
+        credits_per_image=maker.model.credits_per_image,
         price_version=ports.catalog.price_version,
         created_at=now,
         updated_at=now,
         due_at=now + (DISPATCH_DUE if starts else WAITING_DUE),
     )
-    key = command.idempotency_key
     return Change(
         now=now,
         job=JobWrite(None, generation),
         account=AccountWrite(account, hold.posting.account),
         entries=hold.posting.entries,
         pointer_added=None if starts else generation,
-        idempotency_key=IdempotencyKey(
-            user_id=command.user_id,
-            id=_key_id(key),
-            request_hash=_request_hash(command.requested),
-            accepted=generation,
-            expires_at=now + IDEMPOTENCY_KEPT,
-        )
-        if key
-        else None,
+        model=ModelWrite(maker.personal, maker.personal) if maker.personal else None,
+        idempotency_key=idempotency.first_answer(key, generation, now=now),
     )
-
-
-def _require_available(model: CatalogModel, ports: Ports) -> None:
-    until = rests_until(model.id, ports=ports)
-    if until is None:
-        return
-    others = [other.id for other in ports.catalog.models if other is not model]
-    alternatives = [id_ for id_ in others if rests_until(id_, ports=ports) is None]
-    seconds = max(math.ceil((until - ports.clock.now()).total_seconds()), 1)
-    minutes = math.ceil(seconds / 60)
-    if not alternatives:
-        raise Unavailable("all_models_resting", retry_after_s=seconds, model=model.id, minutes=minutes)
-    raise Unavailable(
-        "model_resting",
-        retry_after_s=seconds,
-        model=model.id,
-        minutes=minutes,
-        alternatives=", ".join(alternatives),
-    )
-
-
-def _replay(command: AcceptGeneration, ports: Ports) -> Accepted | None:
-    if not command.idempotency_key:
-        return None
-    known = ports.generations.idempotency_key(command.user_id, _key_id(command.idempotency_key))
-    # TTL deletes late, so that an expired key may still be there.
-    if known is None or known.expires_at <= ports.clock.now():
-        return None
-    if known.request_hash != _request_hash(command.requested):
-        raise InvalidRequest("idempotency_key_reused")
-    assert isinstance(known.accepted, Generation)  # the key names its route
-    return Accepted(known.accepted, account=None)
-
-
-def _key_id(key: str) -> str:
-    return f"key#{ROUTE}#{hashlib.sha256(key.encode()).hexdigest()}"
-
-
-def _request_hash(requested: Mapping[str, Any]) -> str:
-    canonical = json.dumps(dict(requested), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()

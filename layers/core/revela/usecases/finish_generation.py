@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from revela.domain.errors import Conflict, OutputUnusable, Transient
+from revela.domain.errors import Conflict, InvalidRequest, OutputUnusable, Transient
 from revela.domain.generation import Generation, Output
 from revela.domain.job import Event, State
 from revela.domain.policy import PUBLISHING_NEEDS_S, SAVING_LEASE, SAVING_RETRY
@@ -20,6 +20,7 @@ from revela.domain.retry import (
     rule_for,
 )
 from revela.ports import Picture, Ports, ProviderReport, Ref, Thumbnail
+from revela.usecases import image_models
 from revela.usecases.ended_predictions import Rules, ended_without_result, retry_or_end
 from revela.usecases.model_health import report_failure, report_success
 from revela.usecases.moving import Move, move
@@ -230,7 +231,8 @@ def _cost(row: Generation, prediction: Prediction, ports: Ports) -> int:
 
     A model may have left the catalog since; what it cost is no reason to lose its images.
     """
-    cost = next((m.provider_cost for m in ports.catalog.models if m.id == row.model), None)
-    if cost is None:
+    try:
+        cost = image_models.model_of(row, ports.catalog).provider_cost
+    except InvalidRequest:
         return 0
     return cost.micro_usd(images=len(prediction.output), predict_time_s=prediction.predict_time_s)

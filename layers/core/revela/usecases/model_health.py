@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from revela.domain.errors import Conflict, Transient
+from revela.domain.errors import Conflict, Transient, Unavailable
 from revela.domain.model_health import ModelHealth
 from revela.ports import Ports
 
@@ -19,6 +20,25 @@ def rests_until(model_id: str, *, ports: Ports) -> datetime | None:
     except Transient as error:
         ports.telemetry.warning("model_health_unknown", model=model_id, reason=type(error).__name__)
         return None
+
+
+def require_available(model_id: str, of: Iterable[str], *, ports: Ports) -> None:
+    """Raises Unavailable while a model rests; it names those `of` the same kind that do not."""
+    until = rests_until(model_id, ports=ports)
+    if until is None:
+        return
+    alternatives = [id_ for id_ in of if id_ != model_id and rests_until(id_, ports=ports) is None]
+    seconds = max(math.ceil((until - ports.clock.now()).total_seconds()), 1)
+    minutes = math.ceil(seconds / 60)
+    if not alternatives:
+        raise Unavailable("all_models_resting", retry_after_s=seconds, model=model_id, minutes=minutes)
+    raise Unavailable(
+        "model_resting",
+        retry_after_s=seconds,
+        model=model_id,
+        minutes=minutes,
+        alternatives=", ".join(alternatives),
+    )
 
 
 def report_failure(model_id: str, *, ports: Ports) -> datetime | None:

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any, Generic, NamedTuple
 
 from revela.domain import account as accounts
-from revela.domain.change import AccountWrite, Change, JobWrite, PredictionClaim
+from revela.domain.change import AccountWrite, Change, JobWrite, ModelWrite, PredictionClaim
 from revela.domain.errors import Conflict, Transient
 from revela.domain.generation import Generation
 from revela.domain.job import AnyJob, Event, Failure, Job, State, step
@@ -28,6 +28,17 @@ CONTENTION_MAX = timedelta(seconds=3)
 # Below what API Gateway waits for (30 s), and what publishing sets aside for its settlement.
 CONTENTION_BUDGET = timedelta(seconds=24)
 
+# Metrics of jobs that ended, and of how long they took.
+ENDED = {
+    ("generation", State.SUCCEEDED): "GenerationsSucceeded",
+    ("generation", State.FAILED): "GenerationsFailed",
+    ("generation", State.CANCELED): "GenerationsCanceled",
+    ("training", State.SUCCEEDED): "TrainingsSucceeded",
+    ("training", State.FAILED): "TrainingsFailed",
+    ("training", State.CANCELED): "TrainingsCanceled",
+}
+DURATION = {"generation": "GenerationDuration", "training": "TrainingDuration"}
+
 
 @dataclass(frozen=True)
 class Move:
@@ -41,6 +52,7 @@ class Move:
     to: State
     changes: Mapping[str, Any] = field(default_factory=dict)
     prediction: PredictionClaim | None = None
+    model: ModelWrite | None = None
     charge: int = 0
     delivered: int = 0
     failure: Failure | None = None
@@ -161,6 +173,7 @@ def _write(before: AnyJob, wanted: Move, ports: Ports) -> AnyJob:
             if ends and isinstance(before, Generation) and before.place == "waiting"
             else None,
             prediction=wanted.prediction,
+            model=wanted.model,
         )
     )
     _report(before, after, ports)
@@ -211,14 +224,13 @@ def _report(before: Job, after: Job, ports: Ports) -> None:
     )
     if not after.state.terminal or not before.state.live:
         return
-    kind = after.KIND.capitalize()
-    telemetry.count(f"{kind}s{after.state.capitalize()}")
+    telemetry.count(ENDED[after.KIND, after.state])
     if failure:
         telemetry.count(f"Failed_{failure}")
     telemetry.count("CreditsCharged", after.credits_charged)
     telemetry.count("ProviderCostMicroUsd", after.provider_cost_micro_usd)
     telemetry.count(
-        f"{kind}Duration",
+        DURATION[after.KIND],
         (after.updated_at - after.created_at).total_seconds() * 1000,
         unit="Milliseconds",
     )

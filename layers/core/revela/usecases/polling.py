@@ -205,7 +205,7 @@ def _read_listing(
     except (Transient, Permanent) as error:
         ports.telemetry.warning("listing_not_read", reason=type(error).__name__)
         if isinstance(error, ProviderThrottled):
-            _slow_down(error, sent_at, ports)
+            slow_down(error, sent_at, ports)
     else:
         listing.read_back_to = created_after
 
@@ -232,7 +232,7 @@ def _get(prediction_id: str, ref: Ref, ports: Ports, until: datetime) -> Predict
         )
     except (ProviderTransient, Permanent) as error:
         if isinstance(error, ProviderThrottled):
-            _slow_down(error, sent_at, ports)
+            slow_down(error, sent_at, ports)
         ports.telemetry.warning(
             "prediction_not_read", prediction_id=prediction_id, reason=type(error).__name__
         )
@@ -251,7 +251,8 @@ def _may_call(ports: Ports, until: datetime) -> bool:
     return True
 
 
-def _slow_down(error: ProviderThrottled, sent_at: datetime, ports: Ports) -> None:
+def slow_down(error: ProviderThrottled, sent_at: datetime, ports: Ports) -> None:
+    """The provider found requests other than creates too many."""
     now = ports.clock.now()
     wait = REFUSED_WAIT if error.retry_after_s is None else timedelta(seconds=error.retry_after_s)
     try:

@@ -14,6 +14,7 @@ from revela.domain.generation import Generation
 from revela.domain.job import Event, State, fingerprint
 from revela.domain.policy import START_LEASE
 from revela.ports import CreatePrediction, Ports, Ref
+from revela.usecases import image_models
 from revela.usecases.creates import create_once, may_start, postpone
 from revela.usecases.model_health import rests_until
 from revela.usecases.moving import Move, move
@@ -100,8 +101,8 @@ def _apart(row: Generation, failed: list[Ref], ports: Ports) -> Iterator[None]:
 
 
 def _start(ref: Ref, row: Generation, ports: Ports) -> None:
-    model = ports.catalog.model(row.model)
-    model_input = model.render(row.params)
+    model = image_models.model_of(row, ports.catalog)
+    model_input = image_models.input_of(row, ports.catalog)
     # Made before the claim: its key may be out of reach, and then nothing is claimed that cannot be sent.
     webhook_url = ports.webhook_urls.for_job(ref, row.attempt + 1)
 

@@ -29,7 +29,7 @@ from revela.domain.policy import DUE_SHARDS
 from revela.domain.training import Training
 
 _JOB_DOCUMENTS = {"params", "held_from", "failure"}
-_GENERATION_DOCUMENTS = {*_JOB_DOCUMENTS, "outputs"}
+_GENERATION_DOCUMENTS = {*_JOB_DOCUMENTS, "outputs", "own"}
 _TRAINING_DOCUMENTS = {*_JOB_DOCUMENTS, "photos"}
 _MODEL_DOCUMENTS = {"consent", "versions"}
 _PHOTO_DOCUMENTS = {"facts", "verdict"}

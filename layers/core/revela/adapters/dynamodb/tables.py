@@ -92,6 +92,7 @@ class GenerationRow(JobRow):
 
     model = UnicodeAttribute()
     credits_per_image = NumberAttribute()
+    own = MapDocument(null=True)
     outputs = ListDocument()
 
 
@@ -100,6 +101,7 @@ class TrainingRow(JobRow):
 
     model_id = UnicodeAttribute()
     trainer = UnicodeAttribute()
+    kind = UnicodeAttribute()
     trigger_word = UnicodeAttribute()
     class_word = UnicodeAttribute()
     destination = UnicodeAttribute(null=True)

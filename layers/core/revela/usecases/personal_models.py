@@ -1,0 +1,36 @@
+"""What use cases ask of a personal model and its photos."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from revela.domain.errors import NotFound, NotNow
+from revela.domain.personal_model import ModelState, PersonalModel
+from revela.domain.photo import Photo, PhotoState
+from revela.ports import ModelRef, Ports
+
+
+def get(ref: ModelRef, *, ports: Ports) -> PersonalModel:
+    """Return a model that may be worked with. Raises NotFound, and NotNow while it is being deleted."""
+    model = ports.models.get(ref)
+    if model is None:
+        raise NotFound("not_found")
+    if model.state is ModelState.DELETING:
+        raise NotNow("model_deleting")
+    return model
+
+
+def accepted_photos(ref: ModelRef, *, ports: Ports) -> list[Photo]:
+    """Return the photos that can be trained with, oldest first."""
+    return [photo for photo in photos_now(ref, ports=ports) if photo.state is PhotoState.ACCEPTED]
+
+
+def photos_now(ref: ModelRef, *, ports: Ports) -> list[Photo]:
+    """Return a model's photos, oldest first; one that was kept for its time is expired, whoever noticed."""
+    now = ports.clock.now()
+    return [_as_of(photo, now) for photo in ports.photos.of(ref)]
+
+
+def _as_of(photo: Photo, now: datetime) -> Photo:
+    kept = photo.expires_at is None or photo.expires_at > now
+    return photo if kept else photo.model_copy(update={"state": PhotoState.EXPIRED})
