@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from revela.domain.ledger import LedgerEntry
     from revela.ports import (
         Accounts,
+        Archives,
         Changes,
         Clock,
         Commands,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         PhotoFiles,
         Photos,
         Pictures,
+        Policies,
         Provider,
         Ref,
         Telemetry,
@@ -168,6 +170,34 @@ class Wiring:
         from revela.adapters.s3 import S3Objects
 
         return S3Objects(self.client("s3"), self.settings.bucket)
+
+    @cached_property
+    def archives(self) -> Archives:
+        from revela.adapters.archives import ZipArchives
+
+        return ZipArchives(self.objects)
+
+    @cached_property
+    def weights(self) -> Outputs:
+        from revela.adapters.replicate.outputs import ReplicateOutputs
+
+        return ReplicateOutputs(
+            origins=self.settings.replicate.output_origins,
+            clock=self.clock,
+            entropy=self.entropy,
+            # A LoRA of a high rank has some hundreds of megabytes.
+            size_max_bytes=1024 * 1024 * 1024,
+            total_max=timedelta(seconds=180),
+        )
+
+    @cached_property
+    def policies(self) -> Policies:
+        from revela.ports import Policies
+
+        return Policies(
+            photos_kept=timedelta(days=self.settings.photo_retention_days),
+            copies_weights=self.settings.copies_weights,
+        )
 
     @cached_property
     def commands(self) -> Commands:

@@ -412,7 +412,7 @@ class WebhookSecrets(Protocol):
 
 @dataclass(frozen=True)
 class Policies:
-    """What whoever runs an installation decides. `address_key` hashes the addresses of consents."""
+    """What whoever runs an installation decides."""
 
     photos_kept: timedelta
     copies_weights: bool

@@ -112,6 +112,14 @@ class Settings:
         return self._read(lambda read: read("CLOCK_OFFSET_S", float, "0"))
 
     @cached_property
+    def photo_retention_days(self) -> int:
+        return self._read(lambda read: read("PHOTO_RETENTION_DAYS", _positive, "90"))
+
+    @cached_property
+    def copies_weights(self) -> bool:
+        return self._environ.get("COPY_WEIGHTS", "false") == "true"
+
+    @cached_property
     def log_level(self) -> str:
         return self._environ.get("LOG_LEVEL", "INFO").upper()
 

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from botocore.credentials import Credentials, ReadOnlyCredentials
@@ -14,6 +15,8 @@ from botocore.session import get_session
 
 from revela.adapters.presigning import GetSigner
 from revela.domain.errors import Transient
+from revela.domain.policy import UPLOAD_WINDOW
+from revela.ports import Fetched, Upload
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -24,6 +27,7 @@ WINDOW = timedelta(minutes=5)
 VALID = timedelta(minutes=15)
 # AWS: DeleteObjects takes a thousand keys.
 _BATCH = 1000
+_CHUNK = 256 * 1024
 
 
 @cache
@@ -88,6 +92,24 @@ class S3Objects:
                 deleted += len(keys)
         return deleted
 
+    @contextmanager
+    def fetch(self, key: str, *, max_bytes: int) -> Iterator[Fetched | None]:
+        with tempfile.NamedTemporaryFile(prefix="object-") as file:
+            found = self._read(key, file, max_bytes)
+            file.flush()
+            yield Fetched(Path(file.name), *found) if found else None
+
+    def presign_upload(self, key: str, *, content_type: str, max_bytes: int, until: datetime) -> Upload:
+        # The clock of whoever asks may be ahead of the world's, which S3 goes by: the span counts.
+        form = self._client.generate_presigned_post(
+            Bucket=self._bucket,
+            Key=key,
+            Fields={"Content-Type": content_type},
+            Conditions=[{"Content-Type": content_type}, ["content-length-range", 1, max_bytes]],
+            ExpiresIn=int(UPLOAD_WINDOW.total_seconds()),
+        )
+        return Upload(form["url"], form["fields"])
+
     def presign(self, keys: Sequence[str]) -> tuple[dict[str, str], datetime]:
         now = self._world_time()
         signed_at = now - timedelta(seconds=now.timestamp() % WINDOW.total_seconds())
@@ -100,6 +122,24 @@ class S3Objects:
         base = self._base_url()
         urls = {key: signer.sign(base + quote(key, safe="/~")) for key in keys}
         return urls, signed_at + VALID
+
+    def _read(self, key: str, file: IO[bytes], max_bytes: int) -> tuple[int, str] | None:
+        """Return size and version of what was read, at most a byte more than `max_bytes`."""
+        with _transient():
+            try:
+                answer = self._client.get_object(Bucket=self._bucket, Key=key)
+            except self._client.exceptions.NoSuchKey:
+                return None
+            body, left = answer["Body"], max_bytes + 1
+            try:
+                while left and (chunk := body.read(min(_CHUNK, left))):
+                    file.write(chunk)
+                    left -= len(chunk)
+            except OSError as error:
+                raise Transient(f"S3: {type(error).__name__}") from error
+            finally:
+                body.close()
+        return max_bytes + 1 - left, answer.get("VersionId") or answer["ETag"]
 
     def _delete(self, keys: Sequence[str]) -> None:
         with _transient():

@@ -2,9 +2,124 @@
 
 from __future__ import annotations
 
-from revela.ports import ModelRef, Ports
+from collections.abc import Iterator
+
+from revela.domain.change import Change, ModelWrite, PhotoWrite
+from revela.domain.errors import Conflict, NotFound, NotNow
+from revela.domain.generation import Generation
+from revela.domain.job import Job, State
+from revela.domain.personal_model import ModelState, PersonalModel
+from revela.domain.training import Training
+from revela.ports import ModelRef, Page, Ports, Ref
+from revela.usecases.cancel_generation import cancel_generation
+from revela.usecases.cancel_training import cancel_training
+from revela.usecases.moving import contended
+
+_PAGE = 100
+# DynamoDB takes a hundred items in one transaction.
+_PHOTOS_AT_ONCE = 50
+
+
+def delete_model(ref: ModelRef, *, ports: Ports) -> PersonalModel:
+    """Close the model to everybody and have `reconcile_jobs` delete it; asking again changes nothing.
+
+    Raises:
+        NotFound: the user has no such model.
+    """
+    for _ in contended(ports):
+        model = ports.models.get(ref)
+        if model is None:
+            raise NotFound("not_found")
+        if model.state is ModelState.DELETING:
+            return model
+        now = ports.clock.now()
+        closed = model.changed(now, state=ModelState.DELETING, due_at=now)
+        try:
+            ports.changes.commit(Change(now=now, model=ModelWrite(model, closed)))
+        except Conflict:
+            continue
+        ports.telemetry.info("model_closed", user_id=ref.user_id, model_id=ref.id)
+        return closed
+    raise NotNow("write_conflict")
 
 
 def resume_deletion(ref: ModelRef, *, ports: Ports) -> None:
-    """Go on with a deletion; whatever is left of it is due again."""
-    raise NotImplementedError
+    """Go on with a deletion; whatever is left of it is due again.
+
+    Nothing can start for a closed model. What is under way is canceled and waited for: to delete a
+    version at the provider deletes its predictions and their outputs as well.
+
+    Raises:
+        Transient: something did not do as it was asked.
+    """
+    trainings = list(_trainings(ref, ports))
+    running: list[Job] = [row for row in trainings if row.state.live]
+    running += _generations(ref, ports)
+    if running:
+        for row in running:
+            _end(row, ports)
+        ports.telemetry.info("model_deletion_waits", model_id=ref.id, jobs=len(running))
+        return
+    for version in sorted({row.trained_version for row in trainings if row.trained_version is not None}):
+        ports.provider.delete_version(version)
+    model = ports.models.get(ref)
+    if model is None:
+        return
+    for prefix in (model.incoming_prefix, model.photos_prefix, model.weights_prefix):
+        ports.objects.delete_prefix(prefix)
+    try:
+        _forget(model, trainings, ports)
+    except Conflict:
+        # Someone else resumes it, or a photo's check has just ended: it is due again.
+        ports.telemetry.info("model_deletion_taken_over", model_id=ref.id)
+        return
+    ports.telemetry.count("ModelsDeleted")
+    ports.telemetry.info("model_deleted", user_id=ref.user_id, model_id=ref.id)
+
+
+def _forget(model: PersonalModel, trainings: list[Training], ports: Ports) -> None:
+    """Forget the rows, the model's own last: as long as it is there, its deletion is due."""
+    now = ports.clock.now()
+    photos = ports.photos.of(ModelRef(model.user_id, model.id))
+    for start in range(0, len(photos), _PHOTOS_AT_ONCE):
+        gone = tuple(PhotoWrite(photo, None) for photo in photos[start : start + _PHOTOS_AT_ONCE])
+        ports.changes.commit(Change(now=now, photos=gone))
+    for row in trainings:
+        ports.trainings.remove(row)
+    ports.changes.commit(Change(now=now, model=ModelWrite(model, None)))
+
+
+def _end(row: Job, ports: Ports) -> None:
+    ref = Ref(row.user_id, row.id)
+    try:
+        if ref.of_training:
+            cancel_training(ref, ports=ports)
+        else:
+            cancel_generation(ref, ports=ports)
+    except (NotFound, NotNow):
+        # It is ending by itself.
+        return
+
+
+def _trainings(ref: ModelRef, ports: Ports) -> Iterator[Training]:
+    cursor: str | None = None
+    while True:
+        page: Page[Training] = ports.trainings.page(ref, limit=_PAGE, cursor=cursor)
+        yield from page.items
+        cursor = page.cursor
+        if cursor is None:
+            return
+
+
+def _generations(ref: ModelRef, ports: Ports) -> list[Generation]:
+    """Return the live generations made with the model; a page may end short of them all, so all are read."""
+    found: list[Generation] = []
+    for state in State:
+        cursor: str | None = None
+        while state.live:
+            page = ports.generations.page(ref.user_id, limit=_PAGE, cursor=cursor, state=state, model=ref.id)
+            found += page.items
+            cursor = page.cursor
+            if cursor is None:
+                break
+    return found

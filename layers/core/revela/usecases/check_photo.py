@@ -1,0 +1,113 @@
+"""Check a photo: decode what was uploaded, judge it within its set, keep a clean copy of what is accepted."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from revela.domain.change import Change, ModelWrite, PhotoWrite
+from revela.domain.errors import Conflict, Transient
+from revela.domain.personal_model import ModelState
+from revela.domain.photo import (
+    BYTES_MAX,
+    FaceReport,
+    Photo,
+    PhotoFacts,
+    PhotoState,
+    Unreadable,
+    decided,
+    step,
+)
+from revela.domain.photo_verdict import judge
+from revela.domain.policy import PHOTO_DUE, UPLOAD_WINDOW
+from revela.ports import Fetched, ModelRef, Ports, Ref
+from revela.usecases import personal_models
+from revela.usecases.moving import contended
+
+CLEAN_TYPE = "image/jpeg"
+
+
+def check_photo(ref: Ref, *, ports: Ports) -> None:
+    """Judge the photo that was uploaded for a row; one that was judged before stays as it was judged.
+
+    Nothing happens to a photo that is not there yet; once nobody can upload it any more, it expires.
+
+    Raises:
+        Transient: deliver the message again.
+    """
+    model_id, _, photo_id = ref.id.partition("#")
+    model = ModelRef(ref.user_id, model_id)
+    photo = ports.photos.get(model, photo_id)
+    if photo is None or photo.state.decided or photo.state is PhotoState.EXPIRED:
+        return
+    with ports.objects.fetch(photo.upload_key, max_bytes=BYTES_MAX) as file:
+        if file is None:
+            _expire(photo, ports)
+            return
+        checking = _begin(photo, file, ports)
+        with tempfile.NamedTemporaryFile(prefix="photo-", suffix=".jpg") as clean:
+            _check(checking, file.path, Path(clean.name), ports)
+
+
+def _begin(photo: Photo, file: Fetched, ports: Ports) -> Photo:
+    """Note which bytes are being checked: whatever is uploaded to the key later is not judged."""
+    now = ports.clock.now()
+    checking = step(photo, PhotoState.CHECKING, now=now, object_version=file.version, due_at=now + PHOTO_DUE)
+    try:
+        ports.changes.commit(Change(now=now, photos=(PhotoWrite(photo, checking),)))
+    except Conflict as conflict:
+        raise Transient("the photo is being checked by another process") from conflict
+    return checking
+
+
+def _check(photo: Photo, upload: Path, clean: Path, ports: Ports) -> None:
+    facts = ports.photo_files.inspect(upload, declared_type=photo.declared_type, clean=clean)
+    faces: FaceReport | Unreadable | None = None
+    if isinstance(facts, PhotoFacts):
+        faces = ports.faces.inspect(clean)
+    ref = ModelRef(photo.user_id, photo.model_id)
+    copied = False
+    for _ in contended(ports):
+        model = ports.models.get(ref)
+        if model is None or model.state is ModelState.DELETING:
+            ports.objects.delete([photo.upload_key, photo.clean_key])
+            return
+        others = [other for other in personal_models.photos_now(ref, ports=ports) if other.id != photo.id]
+        verdict = judge(facts, faces, kind=model.kind, others=others)
+        now = ports.clock.now()
+        after = decided(photo, verdict, facts, now=now)
+        if verdict.accepted:
+            after = after.model_copy(update={"expires_at": now + ports.policies.photos_kept})
+            if not copied:
+                ports.objects.put_file(photo.clean_key, clean, content_type=CLEAN_TYPE)
+                copied = True
+        try:
+            # Writing the model puts verdicts of one set in a row: of two alike, one sees the other.
+            ports.changes.commit(
+                Change(
+                    now=now, model=ModelWrite(model, model.changed(now)), photos=(PhotoWrite(photo, after),)
+                )
+            )
+        except Conflict as conflict:
+            if "photos" in conflict.failed:
+                # Deleted, or judged by another process meanwhile.
+                return
+            continue
+        code = verdict.problems[0].code if verdict.problems else "accepted"
+        ports.telemetry.count("PhotosAccepted" if verdict.accepted else "PhotosRejected")
+        ports.telemetry.info("photo_checked", photo_id=photo.row_id, verdict=code)
+        ports.objects.delete([photo.upload_key] if verdict.accepted else [photo.upload_key, photo.clean_key])
+        return
+    raise Transient("the model was written by others for too long")
+
+
+def _expire(photo: Photo, ports: Ports) -> None:
+    now = ports.clock.now()
+    if now <= photo.created_at + UPLOAD_WINDOW:
+        return
+    gone = step(photo, PhotoState.EXPIRED, now=now)
+    try:
+        ports.changes.commit(Change(now=now, photos=(PhotoWrite(photo, gone),)))
+    except Conflict:
+        return
+    ports.telemetry.count("PhotosExpired")

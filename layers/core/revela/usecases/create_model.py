@@ -1,0 +1,81 @@
+"""Create a personal model: a draft that photos are added to."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from revela.domain.change import Change, ModelWrite
+from revela.domain.errors import Conflict, InvalidRequest, NotNow, TooMany
+from revela.domain.personal_model import Consent, PersonalModel
+from revela.domain.photo import ModelKind
+from revela.domain.trigger_words import generate_trigger_word, invalid_trigger_word
+from revela.ports import Ports
+from revela.usecases.open_account import open_account
+
+TRIES = 5
+
+
+@dataclass(frozen=True)
+class CreateModel:
+    """`trigger_word` None: one is made up. `address` is where the consent came from; only its hash is kept."""
+
+    user_id: str
+    name: str
+    kind: ModelKind
+    class_word: str
+    consent_version: str
+    address: str
+    trigger_word: str | None = None
+
+
+def create_model(command: CreateModel, *, ports: Ports) -> PersonalModel:
+    """Raises TooMany beyond the plan's number of models, InvalidRequest on an unusable trigger word."""
+    account = open_account(command.user_id, ports=ports)
+    limit = ports.catalog.plan(account.plan).models_kept
+    others = ports.models.page(command.user_id, limit=limit + 1, cursor=None).items
+    if len(others) >= limit:
+        raise TooMany("too_many_models", limit=limit)
+    taken = {other.trigger_word for other in others}
+    if command.trigger_word is not None:
+        if invalid := invalid_trigger_word("trigger_word", command.trigger_word, taken=taken):
+            raise InvalidRequest("invalid_request", invalid_params=[invalid])
+    now = ports.clock.now()
+    for _ in range(TRIES):
+        id_ = ports.entropy.new_id("mdl", now=now)
+        model = PersonalModel(
+            user_id=command.user_id,
+            id=id_,
+            account_id=account.account_id,
+            name=command.name,
+            kind=command.kind,
+            class_word=command.class_word,
+            trigger_word=command.trigger_word or _new_word(taken, ports),
+            consent=Consent(
+                accepted_at=now,
+                text_version=command.consent_version,
+                address_hash=_hashed(id_, command.address),
+            ),
+            created_at=now,
+            updated_at=now,
+        )
+        try:
+            ports.changes.commit(Change(now=now, model=ModelWrite(None, model)))
+        except Conflict:
+            continue
+        ports.telemetry.count("ModelsCreated")
+        ports.telemetry.info("model_created", user_id=model.user_id, model_id=model.id, kind=model.kind)
+        return model
+    raise NotNow("write_conflict")
+
+
+def _hashed(salt: str, address: str) -> str:
+    """Return proof of an address to whoever knows it; the salt keeps models of one address apart."""
+    return hashlib.sha256(f"{salt}:{address}".encode()).hexdigest()
+
+
+def _new_word(taken: set[str], ports: Ports) -> str:
+    while True:
+        word = generate_trigger_word(ports.entropy.seed())
+        if word not in taken and invalid_trigger_word("trigger_word", word) is None:
+            return word

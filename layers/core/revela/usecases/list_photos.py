@@ -1,0 +1,31 @@
+"""List a model's photos, with URLs of those that were accepted, and what the set is good for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from revela.domain.photo import Photo, PhotoState
+from revela.domain.photo_report import PhotoReport, report
+from revela.ports import ModelRef, Ports
+from revela.usecases import personal_models
+
+
+@dataclass(frozen=True)
+class PhotosView:
+    """`urls` maps the keys of accepted photos to URLs that work until `urls_expire_at` at least."""
+
+    photos: Sequence[Photo]
+    report: PhotoReport
+    urls: Mapping[str, str]
+    urls_expire_at: datetime | None
+
+
+def list_photos(ref: ModelRef, *, ports: Ports) -> PhotosView:
+    """Raises NotFound, and NotNow while the model is being deleted."""
+    model = personal_models.get(ref, ports=ports)
+    photos = personal_models.photos_now(ref, ports=ports)
+    keys = [photo.clean_key for photo in photos if photo.state is PhotoState.ACCEPTED]
+    urls, expires_at = ports.objects.presign(keys) if keys else ({}, None)
+    return PhotosView(photos, report(photos, kind=model.kind), urls, expires_at)

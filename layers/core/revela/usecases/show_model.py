@@ -1,0 +1,44 @@
+"""Show personal models: the row, what its photos are good for, and what to do next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from revela.domain.errors import NotFound
+from revela.domain.model_steps import NextStep, next_step
+from revela.domain.personal_model import PersonalModel
+from revela.domain.photo_report import PhotoReport, report
+from revela.domain.training import Training
+from revela.ports import ModelRef, Page, Ports
+from revela.usecases import personal_models
+
+
+@dataclass(frozen=True)
+class ModelView:
+    """`latest` is the model's newest training, whatever became of it."""
+
+    model: PersonalModel
+    photos: PhotoReport
+    latest: Training | None
+    next_step: NextStep
+
+
+def show_model(ref: ModelRef, *, ports: Ports) -> ModelView:
+    """Return the model, while it is being deleted as well. Raises NotFound when the user has no such model."""
+    model = ports.models.get(ref)
+    if model is None:
+        raise NotFound("not_found")
+    return view(model, ports=ports)
+
+
+def list_models(user_id: str, *, limit: int, cursor: str | None, ports: Ports) -> Page[PersonalModel]:
+    """Return a page, newest first, without those being deleted. Raises InvalidRequest on a bad cursor."""
+    return ports.models.page(user_id, limit=limit, cursor=cursor)
+
+
+def view(model: PersonalModel, *, ports: Ports) -> ModelView:
+    ref = ModelRef(model.user_id, model.id)
+    photos = report(personal_models.photos_now(ref, ports=ports), kind=model.kind)
+    trainings = ports.trainings.page(ref, limit=1, cursor=None).items
+    latest = trainings[0] if trainings else None
+    return ModelView(model, photos, latest, next_step(model, photos, latest))
