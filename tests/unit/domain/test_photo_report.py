@@ -20,7 +20,7 @@ def accepted(*categories: Category | None, light: Light | None = None) -> list[P
 
 
 FACE, HALF, FULL = Category.FACE, Category.HALF_BODY, Category.FULL_BODY
-GOOD_SETS = {
+GOOD_SETS: dict[ModelKind, list[Category | None]] = {
     ModelKind.FACE: [FACE] * 7 + [HALF] * 3,
     ModelKind.HALF_BODY: [FACE] * 4 + [HALF] * 6,
     ModelKind.FULL_BODY: [FACE] * 4 + [HALF] * 3 + [FULL] * 3,
@@ -66,7 +66,7 @@ def test_variety_counts_accepted_photos_alone_with_the_users_corrections() -> No
 )
 @pytest.mark.parametrize("kind", ModelKind)
 def test_readiness_is_a_matter_of_number(count: int, readiness: Readiness, kind: ModelKind) -> None:
-    assert report(accepted(*[FACE] * count), kind=kind).readiness is readiness
+    assert report(accepted(*(count * [FACE])), kind=kind).readiness is readiness
 
 
 @pytest.mark.parametrize("kind", ModelKind)
