@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from revela.domain.photo import Category, Light, ModelKind, Photo, PhotoState, Verdict
@@ -20,7 +22,7 @@ def accepted(*categories: Category | None, light: Light | None = None) -> list[P
 
 
 FACE, HALF, FULL = Category.FACE, Category.HALF_BODY, Category.FULL_BODY
-GOOD_SETS: dict[ModelKind, list[Category | None]] = {
+GOOD_SETS: dict[ModelKind, Sequence[Category | None]] = {
     ModelKind.FACE: [FACE] * 7 + [HALF] * 3,
     ModelKind.HALF_BODY: [FACE] * 4 + [HALF] * 6,
     ModelKind.FULL_BODY: [FACE] * 4 + [HALF] * 3 + [FULL] * 3,
