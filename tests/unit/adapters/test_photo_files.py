@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter
@@ -234,7 +235,15 @@ def test_a_colour_profile_is_applied_before_it_is_dropped(upload: Path, clean: P
     assert near(pixels(clean).getpixel((300, 300)), (0, 255, 0), within=40)
 
 
-@pytest.mark.parametrize("profile", [b"junk" * 40, b"\0" * 128])
+@pytest.mark.parametrize(
+    "profile",
+    [
+        b"junk" * 40,
+        b"\0" * 128,
+        files.srgb_profile()[:200],
+        files.srgb_profile().replace(b"RGB ", b"R\xff\xc7 "),
+    ],
+)
 def test_a_profile_that_is_broken_or_of_other_colours_says_nothing(
     profile: bytes, upload: Path, clean: Path
 ) -> None:
@@ -355,12 +364,13 @@ def test_a_bomb_of_text_is_broken(upload: Path, clean: Path) -> None:
     assert refusal_of(files.png_with_text_bomb(), upload, clean) == "broken"
 
 
+METADATA: dict[str, Any] = {"exif": files.exif(6).tobytes(), "icc_profile": files.srgb_profile()}
 ENCODED = {
-    "JPEG": files.encoded(files.portrait(256), "JPEG"),
+    "JPEG": files.encoded(files.portrait(256), "JPEG", **METADATA),
     "progressive": files.encoded(files.portrait(256), "JPEG", progressive=True),
-    "PNG": files.encoded(files.portrait(256), "PNG"),
-    "WEBP": files.encoded(files.portrait(256), "WEBP"),
-    "HEIC": files.heic(files.portrait(256)),
+    "PNG": files.encoded(files.portrait(256), "PNG", **METADATA),
+    "WEBP": files.encoded(files.portrait(256), "WEBP", **METADATA),
+    "HEIC": files.heic(files.portrait(256), **METADATA),
 }
 
 
