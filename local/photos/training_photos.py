@@ -76,8 +76,8 @@ def photo_of_two() -> Image.Image:
     return scene
 
 
-def photo_of_nobody() -> Image.Image:
-    return _background(random.Random(-2), 1200, 900)
+def photo_of_nobody(number: int = 0) -> Image.Image:
+    return _background(random.Random(number), 1200, 900)
 
 
 def photo_from_afar() -> Image.Image:

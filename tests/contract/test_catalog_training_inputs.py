@@ -12,8 +12,9 @@ from local.replicate.models.model import Model
 from local.replicate.models.model import Trainer as ProvidedTrainer
 from local.replicate.validation import check_input, check_parameters
 from revela.domain.parameters import Parameter
+from revela.domain.photo import ModelKind
 from revela.domain.trainers import FineTune, Trainer
-from revela.domain.trigger_words import KINDS, Kind, Subject
+from revela.domain.trigger_words import Subject
 from tests.fakes import load_catalog
 from tests.unit.domain.test_catalog import accepted_values
 
@@ -41,7 +42,7 @@ def bounds(parameters: dict[str, Parameter]) -> Iterator[tuple[str, Any]]:
             yield from ((name, value) for value in parameter.choices or accepted_values(parameter))
 
 
-def refusals(trainer: Trainer, kind: Kind = "face", **requested: Any) -> list[str]:
+def refusals(trainer: Trainer, kind: ModelKind = ModelKind.FACE, **requested: Any) -> list[str]:
     theirs = provided(trainer)
     subject = Subject(kind, "ZAKRUVEX", "woman")
     given = trainer.render_training_input(trainer.complete(requested), subject, input_images_url=ZIP_URL)
@@ -51,8 +52,8 @@ def refusals(trainer: Trainer, kind: Kind = "face", **requested: Any) -> list[st
 
 
 @pytest.mark.parametrize("trainer", CATALOG.trainers, ids=lambda t: t.id)
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_defaults_are_input_that_the_trainer_takes(trainer: Trainer, kind: Kind) -> None:
+@pytest.mark.parametrize("kind", ModelKind)
+def test_the_defaults_are_input_that_the_trainer_takes(trainer: Trainer, kind: ModelKind) -> None:
     assert refusals(trainer, kind) == []
 
 
@@ -69,7 +70,7 @@ def test_every_bound_is_within_the_trainers(trainer: Trainer, name: str, value: 
 def test_a_trained_version_takes_what_is_rendered_for_it(tune: FineTune, name: str, value: Any) -> None:
     theirs = trained_by(tune)
     params = tune.complete({"prompt": "a fox", name: value}, max_outputs=4)
-    given = tune.render_for(Subject("face", "ZAKRUVEX", "woman"), params)
+    given = tune.render_for(Subject(ModelKind.FACE, "ZAKRUVEX", "woman"), params)
 
     assert check_input(theirs, given) == []
     assert theirs.unknown_names(given) == []

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from local.replicate import trainings
+from local.replicate.spoiling import ConnectionDropped
 from tests.contract.photo_zips import photo_zip
 from tests.contract.replicate_stand_in import WEBHOOK, InProcess
 
@@ -263,3 +264,30 @@ async def test_a_deleted_version_goes_after_a_while_with_all_it_made(account: In
     assert (await account.api.get(done["output"][0])).status_code == 404
     assert (await account.api.get(trained["output"]["weights"])).status_code == 404
     assert (await account.api.delete("/v1/models/acme/faces")).status_code == 204
+
+
+async def test_a_training_whose_create_was_never_answered_is_found_by_its_photos(account: InProcess) -> None:
+    await account.order(drop_connection={"count": 1, "scope": "trainings"})
+    with pytest.raises(ConnectionDropped):
+        await train(account)
+    (row,) = (await account.api.get("/v1/trainings")).json()["results"]
+
+    assert row["input"]["input_images"] == ZIP_URL
+    assert (await ended(account, row))["status"] == "succeeded"
+
+
+async def test_a_model_with_versions_cannot_be_deleted(account: InProcess) -> None:
+    trained = await ended(account, await train(account))
+    refused = await account.api.delete("/v1/models/acme/faces")
+
+    assert refused.status_code == 422
+    assert (await account.api.get("/v1/models/acme/faces")).json()["latest_version"] is not None
+    assert (await account.api.get(trained["output"]["weights"])).status_code == 200
+
+
+async def test_a_retraining_adds_a_version_and_leaves_the_first_usable(account: InProcess) -> None:
+    first, second = await version_of(account), await version_of(account)
+    listed = (await account.api.get("/v1/models/acme/faces/versions")).json()["results"]
+
+    assert [f"acme/faces:{row['id']}" for row in listed] == [second, first]
+    assert (await account.finished(first, {"prompt": "TOK"}))["status"] == "succeeded"

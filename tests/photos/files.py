@@ -111,7 +111,18 @@ def huge_heic() -> bytes:
     return bytes(data)
 
 
+def heic_larger_than_it_says() -> bytes:
+    """Return a HEIC of 1,500 x 1,500 pixels that claims 600 x 600."""
+    data = bytearray(heic(Image.new("RGB", (1500, 1500), "teal")))
+    size = data.index(b"ispe") + 8
+    data[size : size + 8] = struct.pack(">II", 600, 600)
+    return bytes(data)
+
+
+def srgb_profile() -> bytes:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
 def swapped_profile() -> bytes:
     """Return an ICC profile in whose eyes red is green: what is red in the file is to be seen as green."""
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    return profile.replace(b"rXYZ", b"tmpZ").replace(b"gXYZ", b"rXYZ").replace(b"tmpZ", b"gXYZ")
+    return srgb_profile().replace(b"rXYZ", b"tmpZ").replace(b"gXYZ", b"rXYZ").replace(b"tmpZ", b"gXYZ")

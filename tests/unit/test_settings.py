@@ -61,3 +61,13 @@ def test_origins_are_a_list() -> None:
     settings = Settings({"REPLICATE_OUTPUT_ORIGINS": "https://replicate.delivery, http://127.0.0.1:8400/"})
 
     assert settings.replicate.output_origins == ("https://replicate.delivery", "http://127.0.0.1:8400")
+
+
+def test_faces_are_found_by_rekognition_where_nothing_else_is_said() -> None:
+    assert Settings({}).face_inspector == "rekognition"
+    assert Settings({"FACE_INSPECTOR": "opencv"}).face_inspector == "opencv"
+
+
+def test_an_inspector_that_nobody_knows_is_a_fault() -> None:
+    with pytest.raises(BadSettings, match="FACE_INSPECTOR: must be 'rekognition' or 'opencv'"):
+        _ = Settings({"FACE_INSPECTOR": "eyes"}).face_inspector

@@ -25,3 +25,13 @@ def test_a_function_can_make_every_port_that_it_touches(
         if name.startswith("POWERTOOLS_"):
             monkeypatch.setenv(name, value)
     assert getattr(Wiring(Settings(environment_of(function))), port)
+
+
+@pytest.mark.parametrize(
+    ("inspector", "adapter"), [("rekognition", "RekognitionFaces"), ("opencv", "OpenCvFaces")]
+)
+def test_the_settings_name_who_finds_faces(inspector: str, adapter: str) -> None:
+    wiring = Wiring(Settings({"FACE_INSPECTOR": inspector, "AWS_REGION": "us-east-1"}))
+
+    assert type(wiring.faces).__name__ == adapter
+    assert type(wiring.photo_files).__name__ == "PillowPhotoFiles"

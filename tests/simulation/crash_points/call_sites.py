@@ -18,6 +18,7 @@ ELSEWHERE = {
     "dynamodb/accounts.py:DynamoAccounts.ledger": "GET /v1/account/ledger changes nothing",
     "dynamodb/generations.py:DynamoGenerations.page": "GET /v1/generations changes nothing",
     "eventbridge.py:": "publish_changes, behind the table's stream",
+    "rekognition.py:": "check_photo, of training photos",
     "replicate/account.py:": "operators",
     "replicate/collections.py:": "operators",
     "replicate/deployments.py:": "operators",

@@ -12,8 +12,9 @@ from pydantic import ValidationError
 from revela.domain.catalog import Catalog
 from revela.domain.errors import InvalidRequest
 from revela.domain.parameters import Parameter
+from revela.domain.photo import ModelKind
 from revela.domain.trainers import FineTune, Trainer
-from revela.domain.trigger_words import KINDS, Kind, Subject
+from revela.domain.trigger_words import Subject
 from tests.fakes import load_catalog
 
 CATALOG = load_catalog()
@@ -22,7 +23,7 @@ ZIP_URL = "https://api.replicate.com/v1/files/abc"
 FLUX, FAST, SDXL = (CATALOG.trainer(id_) for id_ in ("flux-lora", "flux-fast", "sdxl-lora"))
 
 
-def subject(kind: Kind = "face") -> Subject:
+def subject(kind: ModelKind = ModelKind.FACE) -> Subject:
     return Subject(kind, "ZAKRUVEX", "woman")
 
 
@@ -69,7 +70,7 @@ def faults(trainer: Trainer, **requested: Any) -> dict[str, str]:
     return {param.name: param.code for param in refused.value.invalid_params}
 
 
-def rendered(trainer: Trainer, kind: Kind = "face", **requested: Any) -> dict[str, Any]:
+def rendered(trainer: Trainer, kind: ModelKind = ModelKind.FACE, **requested: Any) -> dict[str, Any]:
     params = trainer.complete(requested)
     return trainer.render_training_input(params, subject(kind), input_images_url=ZIP_URL)
 
@@ -138,15 +139,15 @@ def test_each_trainer_names_things_its_own_way() -> None:
 
 
 def test_the_kind_of_model_decides_what_is_learned() -> None:
-    assert rendered(FAST, "style")["lora_type"] == "style"
-    assert rendered(FAST, "full_body")["lora_type"] == "subject"
-    assert rendered(FLUX, "style")["autocaption_prefix"] == "in the style of ZAKRUVEX, "
-    assert rendered(SDXL, "face")["use_face_detection_instead"] is True
-    assert "use_face_detection_instead" not in rendered(SDXL, "half_body")
+    assert rendered(FAST, ModelKind.STYLE)["lora_type"] == "style"
+    assert rendered(FAST, ModelKind.FULL_BODY)["lora_type"] == "subject"
+    assert rendered(FLUX, ModelKind.STYLE)["autocaption_prefix"] == "in the style of ZAKRUVEX, "
+    assert rendered(SDXL, ModelKind.FACE)["use_face_detection_instead"] is True
+    assert "use_face_detection_instead" not in rendered(SDXL, ModelKind.HALF_BODY)
 
 
 def test_the_caption_of_sdxl_holds_its_token_as_the_trainer_demands() -> None:
-    for kind in KINDS:
+    for kind in ModelKind:
         given = rendered(SDXL, kind)
         assert given["token_string"] in given["caption_prefix"]
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from revela.domain.photo import ModelKind
 from revela.domain.trigger_words import (
-    KINDS,
     PromptPrefix,
     Subject,
     generate_trigger_word,
@@ -18,7 +18,7 @@ from revela.domain.trigger_words import (
 PREFIX = PromptPrefix(
     subject="a photo of {trigger_word} {class_word}, ", style="in the style of {trigger_word}, "
 )
-WOMAN = Subject("face", "REVK", "woman")
+WOMAN = Subject(ModelKind.FACE, "REVK", "woman")
 stable = settings(derandomize=True, database=None, deadline=None)
 
 
@@ -84,6 +84,13 @@ def test_generated_words_are_hardly_ever_the_same_twice() -> None:
     assert not [word for word in words if "PUTA" in word or "NAZI" in word]
 
 
+def test_a_word_that_is_taken_is_not_generated_again() -> None:
+    first = generate_trigger_word(7)
+    second = generate_trigger_word(7, taken=[first.lower()])
+
+    assert len({first, second, generate_trigger_word(7, taken=[first, second])}) == 3
+
+
 # Prompts
 
 
@@ -116,7 +123,7 @@ def test_the_trigger_word_gets_into_a_prompt_once(prompt: str, expected: str) ->
 
 
 def test_a_class_word_of_either_language_is_known() -> None:
-    homem = Subject("half_body", "REVK", "homem")
+    homem = Subject(ModelKind.HALF_BODY, "REVK", "homem")
 
     assert injected("a man in Rio", homem) == "a REVK man in Rio"
     assert injected("um homem no Rio", homem) == "um REVK homem no Rio"
@@ -124,24 +131,24 @@ def test_a_class_word_of_either_language_is_known() -> None:
 
 
 def test_a_class_of_several_words_is_one_class() -> None:
-    dog = Subject("full_body", "REVK", "border collie")
+    dog = Subject(ModelKind.FULL_BODY, "REVK", "border collie")
 
     assert injected("a Border  Collie on grass", dog) == "a REVK Border  Collie on grass"
 
 
 def test_a_style_is_named_before_the_prompt_whatever_it_shows() -> None:
-    style = Subject("style", "REVK", "style")
+    style = Subject(ModelKind.STYLE, "REVK", "style")
 
     assert injected("a house in any style", style) == "in the style of REVK, a house in any style"
 
 
 def test_words_that_look_like_patterns_are_words() -> None:
-    assert injected(r"a c+ \1 man", Subject("face", "REVK", "c+")) == r"a REVK c+ \1 man"
+    assert injected(r"a c+ \1 man", Subject(ModelKind.FACE, "REVK", "c+")) == r"a REVK c+ \1 man"
 
 
 subjects = st.builds(
     Subject,
-    st.sampled_from(KINDS),
+    st.sampled_from(ModelKind),
     st.from_regex(r"[A-Za-z][A-Za-z0-9]{2,9}", fullmatch=True),
     st.sampled_from(["woman", "homem", "pessoa", "golden retriever", "style"]),
 )

@@ -10,8 +10,9 @@ from revela.domain.errors import ProviderTransient
 from revela.domain.generation import Generation
 from revela.domain.job import State
 from revela.domain.policy import START_LEASE
+from revela.usecases.polling import poll_predictions
 from tests.fakes import FakePorts
-from tests.unit.usecases.system import ANA, BIA, System, ref
+from tests.unit.usecases.system import ANA, BIA, RECONCILE_TIMEOUT, System, ref
 from tests.unit.usecases.trouble import dies_after, dies_before, meanwhile
 
 pytestmark = pytest.mark.usefixtures("several_places")
@@ -300,17 +301,18 @@ def test_what_a_webhook_adopts_during_the_listing_keeps_its_prediction(
     assert not ports.provider.canceled
 
 
+@pytest.mark.parametrize("order", [1, -1], ids=["oldest-first", "newest-first"])
 def test_what_a_webhook_adopts_during_the_listing_leaves_its_twin_the_other_prediction(
-    system: System, ports: FakePorts
+    order: int, system: System, ports: FakePorts
 ) -> None:
     rows = [system.starting(user, created=True, seed=7) for user in (ANA, BIA)]
+    now = ports.clock.advance(START_LEASE)
 
-    def webhooks() -> None:
-        for row in rows[:1]:
-            system.tell(ref(row), ports.provider.start(system.prediction(row).id), attempt=1)
+    def webhook() -> None:
+        system.tell(ref(rows[0]), ports.provider.start(system.prediction(rows[0]).id), attempt=1)
 
-    with meanwhile(ports, "FakeProvider._page", webhooks):
-        lease_over(system)
+    with meanwhile(ports, "FakeProvider._page", webhook):
+        poll_predictions(rows[::order], ports=ports, until=now + RECONCILE_TIMEOUT)
 
     assert [system.row(r).prediction_id for r in rows] == [system.prediction(r).id for r in rows]
 

@@ -181,7 +181,7 @@ def _in_srgb(image: Image.Image, source: Image.Image) -> Image.Image:
                 seen = ImageCms.profileToProfile(image, profile, _SRGB, outputMode="RGB")
                 assert seen is not None
                 return seen
-        except (ImageCms.PyCMSError, OSError):
+        except (ImageCms.PyCMSError, OSError, ValueError):
             pass
     return image.convert("RGB")
 

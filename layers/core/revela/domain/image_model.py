@@ -77,7 +77,7 @@ class ImageModel(BaseModel):
         rendered = dict(self.fixed_input)
         for name, parameter in self.parameters.items():
             if name in params and parameter.input is not None:
-                rendered[parameter.input] = params[name]
+                rendered[parameter.input] = parameter.write(params[name])
         size = (params["width"], params["height"])
         if self.sizes.by == "aspect_ratio":
             rendered["aspect_ratio"] = self.sizes.ratio_of(size)

@@ -16,8 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from revela.domain.errors import InvalidParam, InvalidRequest
 from revela.domain.image_model import ImageModel
 from revela.domain.parameters import Parameter, Params
+from revela.domain.photo import ModelKind
 from revela.domain.prices import ProviderCost
-from revela.domain.trigger_words import KINDS, Kind, PromptPrefix, Subject, with_trigger_word
+from revela.domain.trigger_words import PromptPrefix, Subject, with_trigger_word
 
 
 class PinnedVersion(BaseModel):
@@ -97,7 +98,7 @@ class Trainer(BaseModel):
     inputs: InputNames
     caption_prefix: PromptPrefix
     fixed_input: dict[str, Any]
-    kind_input: dict[Kind, dict[str, Any]]
+    kind_input: dict[ModelKind, dict[str, Any]]
     parameters: dict[str, Parameter]
 
     @model_validator(mode="after")
@@ -106,7 +107,7 @@ class Trainer(BaseModel):
             raise ValueError("a trainer takes steps, which decide its price, and has a default for them")
         if self.provider_cost.usd_per_second is None:
             raise ValueError("a training is billed by the second")
-        if set(self.kind_input) != set(KINDS):
+        if set(self.kind_input) != set(ModelKind):
             raise ValueError("kind_input names every kind")
         return self
 

@@ -13,28 +13,24 @@ from typing import Any
 
 from revela.domain.catalog import Catalog
 from revela.domain.parameters import Params
+from revela.domain.photo import Category, ModelKind
+from revela.domain.photo_report import PhotoReport
 from revela.domain.plans import Plan
 from revela.domain.trainers import Trainer
-from revela.domain.trigger_words import Kind
 
-LOOKS_PER_PHOTO: Mapping[Kind, int] = {"face": 70, "half_body": 80, "full_body": 90, "style": 100}
+LOOKS_PER_PHOTO: Mapping[ModelKind, int] = {
+    ModelKind.FACE: 70,
+    ModelKind.HALF_BODY: 80,
+    ModelKind.FULL_BODY: 90,
+    ModelKind.STYLE: 100,
+}
 _USUAL_STEPS, _MOST_STEPS, _STEPS_FOR_FEW = 1000, 2000, 800
 _WIDE_RANK_PHOTOS = 20
 _CHEAPER_PERCENT = 60
 
 
 @dataclass(frozen=True)
-class PhotoNumbers:
-    """How many photos were accepted, and of them by category; those of a style have none."""
-
-    accepted: int
-    face: int = 0
-    half_body: int = 0
-    full_body: int = 0
-
-
-@dataclass(frozen=True)
-class Remark:
+class TrainingRemark:
     """`code` and `args` name a text of `TRAINING_ADVICE`; `parameter` is the one it explains, if one."""
 
     code: str
@@ -56,7 +52,7 @@ class Quote:
 @dataclass(frozen=True)
 class CheaperTraining:
     quote: Quote
-    gives_up: tuple[Remark, ...]
+    gives_up: tuple[TrainingRemark, ...]
 
 
 @dataclass(frozen=True)
@@ -64,13 +60,13 @@ class TrainingAdvice:
     """`reasons` has one remark for each parameter of the quote; `cheaper` None: nothing sensible is."""
 
     quote: Quote
-    reasons: tuple[Remark, ...]
-    warnings: tuple[Remark, ...]
+    reasons: tuple[TrainingRemark, ...]
+    warnings: tuple[TrainingRemark, ...]
     cheaper: CheaperTraining | None
 
 
 def advise_training(
-    catalog: Catalog, *, kind: Kind, photos: PhotoNumbers, plan: Plan, trainer_id: str | None = None
+    catalog: Catalog, *, kind: ModelKind, photos: PhotoReport, plan: Plan, trainer_id: str | None = None
 ) -> TrainingAdvice:
     """Raises InvalidRequest when there is no such trainer."""
     trainer = catalog.trainer(trainer_id)
@@ -95,69 +91,71 @@ def quote_training(trainer: Trainer, params: Params) -> Quote:
     )
 
 
-def _advised(trainer: Trainer, kind: Kind, photos: PhotoNumbers) -> dict[str, tuple[Any, Remark]]:
+def _advised(trainer: Trainer, kind: ModelKind, photos: PhotoReport) -> dict[str, tuple[Any, TrainingRemark]]:
     """Return a value and its reason for each parameter that the trainer takes."""
-    makers: dict[str, Callable[[], tuple[Any, Remark]]] = {
+    makers: dict[str, Callable[[], tuple[Any, TrainingRemark]]] = {
         "steps": lambda: _steps(trainer, kind, photos),
         "resolution": lambda: _resolution(trainer, kind),
         "learning_rate": lambda: _as_tuned(trainer, "learning_rate", "learning_rate_own"),
-        "batch_size": lambda: (1, Remark("batch_size_one", parameter="batch_size")),
+        "batch_size": lambda: (1, TrainingRemark("batch_size_one", parameter="batch_size")),
         "lora_rank": lambda: _lora_rank(trainer, kind, photos),
-        "autocaption": lambda: (True, Remark("autocaption_on", parameter="autocaption")),
+        "autocaption": lambda: (True, TrainingRemark("autocaption_on", parameter="autocaption")),
     }
     return {name: makers[name]() for name in trainer.parameters}
 
 
-def _steps(trainer: Trainer, kind: Kind, photos: PhotoNumbers) -> tuple[int, Remark]:
+def _steps(trainer: Trainer, kind: ModelKind, photos: PhotoReport) -> tuple[int, TrainingRemark]:
     few = photos.accepted < trainer.recommended_photos
     wanted = math.ceil(photos.accepted * LOOKS_PER_PHOTO[kind] / 100) * 100
     steps = _STEPS_FOR_FEW if few else min(max(wanted, _USUAL_STEPS), _MOST_STEPS)
     if few:
-        return steps, Remark("steps_few_photos", {"photos": photos.accepted, "steps": steps}, "steps")
-    if kind == "style":
-        return steps, Remark("steps_style", {"steps": steps}, "steps")
+        return steps, TrainingRemark("steps_few_photos", {"photos": photos.accepted, "steps": steps}, "steps")
+    if kind is ModelKind.STYLE:
+        return steps, TrainingRemark("steps_style", {"steps": steps}, "steps")
     times = round(steps / photos.accepted)
-    return steps, Remark(
+    return steps, TrainingRemark(
         "steps_for_photos", {"steps": steps, "photos": photos.accepted, "times": times}, "steps"
     )
 
 
-def _resolution(trainer: Trainer, kind: Kind) -> tuple[Any, Remark]:
-    code = "resolution_face" if kind in ("face", "style") else "resolution_body"
+def _resolution(trainer: Trainer, kind: ModelKind) -> tuple[Any, TrainingRemark]:
+    code = "resolution_face" if kind in (ModelKind.FACE, ModelKind.STYLE) else "resolution_body"
     return _as_tuned(trainer, "resolution", code)
 
 
-def _lora_rank(trainer: Trainer, kind: Kind, photos: PhotoNumbers) -> tuple[int, Remark]:
+def _lora_rank(trainer: Trainer, kind: ModelKind, photos: PhotoReport) -> tuple[int, TrainingRemark]:
     rank = int(trainer.parameters["lora_rank"].default or 0)
-    if kind in ("full_body", "style") and photos.accepted >= _WIDE_RANK_PHOTOS:
-        return rank * 2, Remark("lora_rank_detail", {"lora_rank": rank * 2}, "lora_rank")
-    return rank, Remark("lora_rank_identity", {"lora_rank": rank}, "lora_rank")
+    if kind in (ModelKind.FULL_BODY, ModelKind.STYLE) and photos.accepted >= _WIDE_RANK_PHOTOS:
+        return rank * 2, TrainingRemark("lora_rank_detail", {"lora_rank": rank * 2}, "lora_rank")
+    return rank, TrainingRemark("lora_rank_identity", {"lora_rank": rank}, "lora_rank")
 
 
-def _as_tuned(trainer: Trainer, name: str, code: str) -> tuple[Any, Remark]:
+def _as_tuned(trainer: Trainer, name: str, code: str) -> tuple[Any, TrainingRemark]:
     value = trainer.parameters[name].default
-    return value, Remark(code, {name: value}, name)
+    return value, TrainingRemark(code, {name: value}, name)
 
 
 def _warnings(
-    trainer: Trainer, kind: Kind, photos: PhotoNumbers, quote: Quote, plan: Plan
-) -> Iterator[Remark]:
+    trainer: Trainer, kind: ModelKind, photos: PhotoReport, quote: Quote, plan: Plan
+) -> Iterator[TrainingRemark]:
     if photos.accepted < trainer.recommended_photos:
-        yield Remark("few_photos", {"photos": photos.accepted, "recommended": trainer.recommended_photos})
-    if kind != "style" and photos.accepted:
-        if not photos.face:
-            yield Remark("no_close_ups")
-        if kind == "full_body" and not photos.full_body:
-            yield Remark("no_bodies")
-        elif photos.accepted in (photos.face, photos.half_body, photos.full_body):
-            yield Remark("all_alike")
+        yield TrainingRemark(
+            "few_photos", {"photos": photos.accepted, "recommended": trainer.recommended_photos}
+        )
+    if kind.of_a_person and photos.accepted:
+        if not photos.categories[Category.FACE]:
+            yield TrainingRemark("no_close_ups")
+        if kind is ModelKind.FULL_BODY and not photos.categories[Category.FULL_BODY]:
+            yield TrainingRemark("no_bodies")
+        elif photos.accepted in photos.categories.values():
+            yield TrainingRemark("all_alike")
     if quote.credits > plan.credits:
-        yield Remark("beyond_plan", {"credits": quote.credits, "plan_credits": plan.credits})
+        yield TrainingRemark("beyond_plan", {"credits": quote.credits, "plan_credits": plan.credits})
 
 
-def _cheaper(catalog: Catalog, trainer: Trainer, kind: Kind, quote: Quote) -> CheaperTraining | None:
+def _cheaper(catalog: Catalog, trainer: Trainer, kind: ModelKind, quote: Quote) -> CheaperTraining | None:
     """A style survives another base model better than fewer looks; a face does not."""
-    other = _with_another_family(catalog, trainer, quote) if kind == "style" else None
+    other = _with_another_family(catalog, trainer, quote) if kind is ModelKind.STYLE else None
     return other or _with_fewer_steps(trainer, quote)
 
 
@@ -171,7 +169,7 @@ def _with_another_family(catalog: Catalog, trainer: Trainer, quote: Quote) -> Ch
     if cheapest.credits >= quote.credits:
         return None
     family = catalog.model(catalog.fine_tune_of(other).family).name
-    return CheaperTraining(cheapest, (Remark("another_family", {"family": family}),))
+    return CheaperTraining(cheapest, (TrainingRemark("another_family", {"family": family}),))
 
 
 def _with_fewer_steps(trainer: Trainer, quote: Quote) -> CheaperTraining | None:
@@ -180,4 +178,4 @@ def _with_fewer_steps(trainer: Trainer, quote: Quote) -> CheaperTraining | None:
     if fewer >= steps:
         return None
     same = quote_training(trainer, trainer.complete({**quote.params, "steps": fewer}))
-    return CheaperTraining(same, (Remark("fewer_steps", parameter="steps"),))
+    return CheaperTraining(same, (TrainingRemark("fewer_steps", parameter="steps"),))

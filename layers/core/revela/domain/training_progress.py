@@ -19,7 +19,7 @@ _READ_CHARACTERS = 256 * 1024
 _LINE_CHARACTERS = 600
 
 _BAR = re.compile(
-    r"(?P<label>[^|\r\n]{0,120}?)(?P<percent>\d{1,3})\s?%\s?\|[^|]{0,120}\|\s?"
+    r"\d\s?%\s?\|[^|]{0,120}\|\s?"
     r"(?P<step>\d{1,7})/(?P<total>\d{1,7}) \[(?P<elapsed>[\d:]{1,12})(?:<(?P<left>[\d:]{1,12}))?"
 )
 _TRAINS = re.compile(r"flux_train_replicate|# PTI\b", re.IGNORECASE)
@@ -47,16 +47,17 @@ def read_training_progress(logs: str | None, *, steps: int) -> TrainingProgress 
     if not logs:
         return None
     for line in reversed(re.split(r"[\r\n]", logs[-_READ_CHARACTERS:])):
-        bar = _BAR.search(line[-_LINE_CHARACTERS:]) if "%" in line else None
-        if bar is not None and _is_of_the_steps(bar, steps):
-            return _progress(bar)
+        for bar in reversed(list(_BAR.finditer(line[-_LINE_CHARACTERS:]))):
+            if _is_of_the_steps(bar, steps):
+                return _progress(bar)
     return None
 
 
 def _is_of_the_steps(bar: re.Match[str], steps: int) -> bool:
     if int(bar["total"]) != steps or int(bar["step"]) > steps:
         return False
-    return _TRAINS.search(bar["label"]) is not None or _PREPARES.search(bar["label"]) is None
+    label = bar.string[: bar.start()]
+    return _TRAINS.search(label) is not None or _PREPARES.search(label) is None
 
 
 def _progress(bar: re.Match[str]) -> TrainingProgress:

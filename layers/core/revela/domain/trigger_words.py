@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from revela.domain.common_words import COMMON_WORDS
 from revela.domain.errors import InvalidParam
-
-Kind = Literal["face", "half_body", "full_body", "style"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+from revela.domain.photo import ModelKind
 
 SHORTEST, LONGEST = 3, 16
 # Letters that Portuguese and English speakers say alike, and whose syllables seldom make a word.
@@ -35,7 +33,7 @@ _CLASS_WORDS = (
 class Subject(NamedTuple):
     """Whom or what a personal model shows, and the word for it; `class_word` says what it is one of."""
 
-    kind: Kind
+    kind: ModelKind
     trigger_word: str
     class_word: str
 
@@ -56,20 +54,18 @@ class PromptPrefix(BaseModel):
         return template
 
     def of(self, subject: Subject) -> str:
-        template = self.style if subject.kind == "style" else self.subject
+        template = self.subject if subject.kind.of_a_person else self.style
         return template.format(trigger_word=subject.trigger_word, class_word=subject.class_word)
 
 
-def generate_trigger_word(entropy: int) -> str:
-    """Return a pronounceable word that is none; as many as `entropy` has values, up to 67 million."""
-    letters = []
-    for place in _PATTERN:
-        alphabet = _CONSONANTS if place == "C" else _VOWELS
-        entropy, index = divmod(entropy, len(alphabet))
-        letters.append(alphabet[index])
-    word = "".join(letters)
-    for unwanted in _UNWANTED:
-        word = word.replace(unwanted, re.sub("[AEIOU]", "O", unwanted))
+def generate_trigger_word(entropy: int, *, taken: Collection[str] = ()) -> str:
+    """Return a pronounceable word that is none, and none of the `taken`.
+
+    Each `entropy`, at least 26 random bits, leads to one of 67 million words.
+    """
+    used = {word.lower() for word in taken}
+    while (word := _spelled(entropy)).lower() in used:
+        entropy += 1
     return word
 
 
@@ -97,7 +93,7 @@ def with_trigger_word(prompt: str, subject: Subject, prefix: PromptPrefix) -> st
     if named.search(prompt):
         return named.sub(subject.trigger_word, prompt)
     classed = _as_word(*_class_words(subject.class_word)).search(prompt) if subject.class_word else None
-    if classed and subject.kind != "style":
+    if classed and subject.kind.of_a_person:
         return f"{prompt[: classed.start()]}{subject.trigger_word} {prompt[classed.start() :]}"
     return prefix.of(subject) + prompt
 
@@ -112,3 +108,15 @@ def _class_words(class_word: str) -> list[str]:
     """Return the class word and what the other language calls it: people prompt in either."""
     word = class_word.lower()
     return [class_word, *sorted(other for words in _CLASS_WORDS if word in words for other in words - {word})]
+
+
+def _spelled(entropy: int) -> str:
+    letters = []
+    for place in _PATTERN:
+        alphabet = _CONSONANTS if place == "C" else _VOWELS
+        entropy, index = divmod(entropy, len(alphabet))
+        letters.append(alphabet[index])
+    word = "".join(letters)
+    for unwanted in _UNWANTED:
+        word = word.replace(unwanted, re.sub("[AEIOU]", "O", unwanted))
+    return word
