@@ -1,13 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
 from revela.domain.errors import Transient
-from revela.ports import Clock
+from revela.ports import Clock, Fetched, Upload
 from tests.fakes.calls import Calls, port_call
 from tests.fakes.clock import FakeClock
 
@@ -28,6 +31,24 @@ class FakeObjects:
         self.stored: dict[str, StoredObject] = {}
         self.failure: Exception | None = None
         self._clock = clock or FakeClock()
+
+    @port_call
+    def fetch(self, key: str, *, max_bytes: int) -> AbstractContextManager[Fetched | None]:
+        self._may_fail()
+        return self._fetched(self.stored.get(key), max_bytes)
+
+    def presign_upload(self, key: str, *, content_type: str, max_bytes: int, valid_for: timedelta) -> Upload:
+        return Upload("https://bucket.test/", {"key": key, "Content-Type": content_type})
+
+    @contextmanager
+    def _fetched(self, found: StoredObject | None, max_bytes: int) -> Iterator[Fetched | None]:
+        if found is None:
+            yield None
+            return
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(found.data[: max_bytes + 1])
+            file.flush()
+            yield Fetched(Path(file.name), len(found.data), hashlib.sha256(found.data).hexdigest()[:8])
 
     @port_call
     def put_file(self, key: str, path: Path, *, content_type: str) -> None:

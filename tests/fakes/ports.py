@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
 import revela
+from revela.adapters.archives import ZipArchives
 from revela.domain.catalog import Catalog
+from revela.ports import Policies
 from tests.fakes.calls import Calls
 from tests.fakes.clock import FakeClock
 from tests.fakes.commands import FakeCommands
@@ -53,6 +56,9 @@ class FakePorts:
     webhook_urls: FakeWebhookUrls = field(default_factory=FakeWebhookUrls)
     catalog: Catalog = field(default_factory=load_catalog)
     store: Store = field(default_factory=Store)
+    policies: Policies = field(
+        default_factory=lambda: Policies(photos_kept=timedelta(days=90), copies_weights=False)
+    )
 
     def __post_init__(self) -> None:
         self.generations = FakeGenerations(self.store, self.calls)
@@ -64,9 +70,11 @@ class FakePorts:
         self.outputs = FakeOutputs(self.calls)
         self.provider = FakeProvider(self.calls, clock=self.clock, outputs=self.outputs)
         self.pictures = FakePictures(self.calls)
+        self.objects = FakeObjects(self.calls, clock=self.clock)
+        self.archives = ZipArchives(self.objects)
+        self.weights = self.outputs
         self.photo_files = FakePhotoFiles(self.calls)
         self.faces = FakeFaces(self.calls)
-        self.objects = FakeObjects(self.calls, clock=self.clock)
         self.commands = FakeCommands(self.calls)
         self.events = FakeEvents(self.calls)
         self.pace = FakePace(self.calls)

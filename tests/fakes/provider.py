@@ -74,7 +74,7 @@ class FakeProvider:
         return self._move(prediction_id, PredictionStatus.PROCESSING, started_at=self._clock.now())
 
     def succeed(self, prediction_id: str, output: Sequence[str] | None = None) -> Prediction:
-        """End well: with the URLs given, or with as many images as were asked for; a training with a version."""
+        """End well: with the URLs given, or as many images as were asked for; a training with a version."""
         if prediction_id in self.trainings:
             request = self.training_requests[prediction_id]
             weights = f"https://replicate.delivery/{prediction_id}/trained_model.tar"

@@ -247,6 +247,10 @@ def _failed(store: Store, change: Change) -> Iterator[str]:
         yield "photos"
     if any((entry.account_id, entry.number) in store.entries for entry in change.entries):
         yield "entries"
+    yield from _failed_markers(store, change)
+
+
+def _failed_markers(store: Store, change: Change) -> Iterator[str]:
     if (added := change.pointer_added) and _pointer(added) in store.pointers:
         yield "pointer"
     if (removed := change.pointer_removed) and _pointer(removed) not in store.pointers:
@@ -278,6 +282,10 @@ def _write(store: Store, change: Change) -> None:
         _put(store.photos, photo.key, photo.after)
     for entry in change.entries:
         store.entries[entry.account_id, entry.number] = entry
+    _write_markers(store, change)
+
+
+def _write_markers(store: Store, change: Change) -> None:
     if change.pointer_added:
         store.pointers[_pointer(change.pointer_added)] = _ref(change.pointer_added)
     if change.pointer_removed:

@@ -288,8 +288,8 @@ class Objects(Protocol):
     def fetch(self, key: str, *, max_bytes: int) -> AbstractContextManager[Fetched | None]:
         """Bring an object to local disk; None when there is none. What is too large is not read."""
 
-    def presign_upload(self, key: str, *, content_type: str, max_bytes: int, until: datetime) -> Upload:
-        """Allow one key to be posted, of this type and size, until then."""
+    def presign_upload(self, key: str, *, content_type: str, max_bytes: int, valid_for: timedelta) -> Upload:
+        """Allow one key to be posted, of this type and at most this size."""
 
     def put_file(self, key: str, path: Path, *, content_type: str) -> None: ...
 

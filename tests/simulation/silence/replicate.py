@@ -47,7 +47,7 @@ class SteadyReplicate(FakeProvider):
     def next_event(self) -> datetime:
         return self._to_come[0][0] if self._to_come else datetime.max.replace(tzinfo=self._time.now().tzinfo)
 
-    def _run_of(self, request: CreatePrediction | CreateTraining) -> tuple[float, float]:
+    def _run_of(self, request: CreatePrediction) -> tuple[float, float]:
         return next(run_s for model, run_s in self._run_s.items() if model in request.version)
 
     def _created(self, request: CreatePrediction | CreateTraining) -> Prediction:

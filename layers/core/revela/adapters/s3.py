@@ -15,7 +15,6 @@ from botocore.session import get_session
 
 from revela.adapters.presigning import GetSigner
 from revela.domain.errors import Transient
-from revela.domain.policy import UPLOAD_WINDOW
 from revela.ports import Fetched, Upload
 
 if TYPE_CHECKING:
@@ -99,14 +98,13 @@ class S3Objects:
             file.flush()
             yield Fetched(Path(file.name), *found) if found else None
 
-    def presign_upload(self, key: str, *, content_type: str, max_bytes: int, until: datetime) -> Upload:
-        # The clock of whoever asks may be ahead of the world's, which S3 goes by: the span counts.
+    def presign_upload(self, key: str, *, content_type: str, max_bytes: int, valid_for: timedelta) -> Upload:
         form = self._client.generate_presigned_post(
             Bucket=self._bucket,
             Key=key,
             Fields={"Content-Type": content_type},
             Conditions=[{"Content-Type": content_type}, ["content-length-range", 1, max_bytes]],
-            ExpiresIn=int(UPLOAD_WINDOW.total_seconds()),
+            ExpiresIn=int(valid_for.total_seconds()),
         )
         return Upload(form["url"], form["fields"])
 

@@ -30,7 +30,7 @@ class Output(BaseModel):
 
 
 class OwnVersion(BaseModel):
-    """The version of a personal model that images are made with, as it was chosen when they were asked for."""
+    """The version of a personal model that images are made with, as it was when they were asked for."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -42,7 +42,7 @@ class OwnVersion(BaseModel):
 
     @property
     def subject(self) -> Subject:
-        return Subject(self.kind.value, self.trigger_word, self.class_word)
+        return Subject(self.kind, self.trigger_word, self.class_word)
 
 
 class Generation(Job):

@@ -100,6 +100,46 @@ ERRORS: dict[str, dict[Language, str]] = {
         "pt-BR": "O seu plano executa {running} gerações ao mesmo tempo e mantém {waiting} na fila. "
         "Espere uma terminar.",
     },
+    "too_many_trainings": {
+        "en": "Your plan runs {limit} trainings at once. Wait for one to end.",
+        "pt-BR": "O seu plano executa {limit} treinamentos ao mesmo tempo. Espere um terminar.",
+    },
+    "too_many_models": {
+        "en": "Your plan keeps {limit} models. Delete one, or change your plan.",
+        "pt-BR": "O seu plano guarda {limit} modelos. Exclua um ou mude de plano.",
+    },
+    "too_many_photos": {
+        "en": "A model takes {limit} photos; there is room for {left} more.",
+        "pt-BR": "Um modelo aceita {limit} fotos; cabem mais {left}.",
+    },
+    "too_many_rejected_photos": {
+        "en": "This model remembers {limit} photos, rejected ones included. Delete some of those.",
+        "pt-BR": "Este modelo guarda {limit} fotos, incluindo as recusadas. Exclua algumas delas.",
+    },
+    "too_few_photos": {
+        "en": "{accepted} photos were accepted; a training needs {needed}.",
+        "pt-BR": "{accepted} fotos foram aceitas; um treinamento precisa de {needed}.",
+    },
+    "photo_not_accepted": {
+        "en": "The photo was not accepted ({state}), so it has nothing to correct.",
+        "pt-BR": "A foto não foi aceita ({state}), então não há o que corrigir.",
+    },
+    "model_untrained": {
+        "en": "This model has not been trained yet. Train it first, then make images with it.",
+        "pt-BR": "Este modelo ainda não foi treinado. Treine-o primeiro e depois gere imagens com ele.",
+    },
+    "model_deleting": {
+        "en": "This model is being deleted.",
+        "pt-BR": "Este modelo está sendo excluído.",
+    },
+    "training_ended": {
+        "en": "The training has already ended ({state}).",
+        "pt-BR": "O treinamento já terminou ({state}).",
+    },
+    "training_saving": {
+        "en": "The trained version is already being recorded; this training can no longer be canceled.",
+        "pt-BR": "A versão treinada já está sendo registrada; este treinamento não pode mais ser cancelado.",
+    },
     "internal_error": {
         "en": "Something went wrong on our side. Nothing was charged; try again.",
         "pt-BR": "Algo deu errado do nosso lado. Nada foi cobrado; tente de novo.",
@@ -112,6 +152,10 @@ ERRORS: dict[str, dict[Language, str]] = {
 
 # What is wrong with one field.
 PARAMS: dict[str, dict[Language, str]] = {
+    "fine_tune_gone": {
+        "en": "This version can no longer be run. Train the model again.",
+        "pt-BR": "Esta versão não pode mais ser usada. Treine o modelo de novo.",
+    },
     "required": {"en": "is required", "pt-BR": "é obrigatório"},
     "unknown_field": {
         "en": "is not a field of this request; it takes {allowed}",
@@ -217,6 +261,41 @@ FAILURES: dict[str, dict[Language, str]] = {
 
 
 # What a training photo, or a set of them, would be better for: verdicts, notes, and what a report finds missing.
+STEPS: dict[str, dict[Language, str]] = {
+    "upload_photos": {
+        "en": "Upload 10 to 20 photos of one person: close-ups and half-body, in different light and clothes.",
+        "pt-BR": "Envie de 10 a 20 fotos de uma só pessoa: de perto e de meio corpo, com luz e roupas variadas.",
+    },
+    "wait_for_checks": {
+        "en": "Your photos are being checked. This takes some seconds each.",
+        "pt-BR": "Suas fotos estão sendo verificadas. Leva alguns segundos por foto.",
+    },
+    "add_photos": {
+        "en": "Add more photos: see the report for what is missing.",
+        "pt-BR": "Adicione mais fotos: veja no relatório o que falta.",
+    },
+    "train": {
+        "en": "Your photos are ready. Look at the advice and start the training.",
+        "pt-BR": "Suas fotos estão prontas. Veja a recomendação e comece o treinamento.",
+    },
+    "wait_for_training": {
+        "en": "Your model is being trained. You can leave; it goes on by itself.",
+        "pt-BR": "Seu modelo está sendo treinado. Você pode sair; ele continua sozinho.",
+    },
+    "train_again": {
+        "en": "The last training failed and cost nothing. See why, then train again.",
+        "pt-BR": "O último treinamento falhou e não custou nada. Veja o motivo e treine de novo.",
+    },
+    "generate": {
+        "en": "Your model is ready: make images with it.",
+        "pt-BR": "Seu modelo está pronto: gere imagens com ele.",
+    },
+    "wait_for_deletion": {
+        "en": "Your model and its photos are being deleted.",
+        "pt-BR": "Seu modelo e as fotos dele estão sendo excluídos.",
+    },
+}
+
 PHOTOS: dict[str, dict[Language, str]] = {
     "not_an_image": {
         "en": "This file is not a picture. Pick a photo from your gallery.",

@@ -1,4 +1,4 @@
-"""What a plan allows: credits on opening, jobs at once and waiting, images per request and day, own models."""
+"""What a plan allows: credits on opening, jobs at once and waiting, images per day, own models."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class Training(Job):
 
     @property
     def subject(self) -> Subject:
-        return Subject(self.kind.value, self.trigger_word, self.class_word)
+        return Subject(self.kind, self.trigger_word, self.class_word)
 
     @property
     def weights_prefix(self) -> str:

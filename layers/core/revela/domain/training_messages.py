@@ -14,6 +14,10 @@ TRAINING_FAILURES: dict[str, dict[Language, str]] = {
         "en": "The trainer could not read one of the photos. You were not charged.",
         "pt-BR": "O treinador não conseguiu ler uma das fotos. Você não foi cobrado.",
     },
+    "photos_refused": {
+        "en": "The provider did not take the photos. You were not charged; try with fewer or smaller photos.",
+        "pt-BR": "O provedor não aceitou as fotos. Você não foi cobrado; tente com menos fotos ou menores.",
+    },
     "photos_lost": {
         "en": "The photos did not reach the trainer. You were not charged.",
         "pt-BR": "As fotos não chegaram ao treinador. Você não foi cobrado.",
@@ -65,6 +69,10 @@ TRAINING_REMEDIES: dict[str, dict[Language, str]] = {
     "photos_unreadable": {
         "en": "Remove the photos you added last, upload them once more, and train again.",
         "pt-BR": "Remova as fotos adicionadas por último, envie-as mais uma vez e treine de novo.",
+    },
+    "photos_refused": {
+        "en": "Train with fewer photos.",
+        "pt-BR": "Treine com menos fotos.",
     },
     "photos_lost": {
         "en": "Your photos are still here. Train again.",

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from revela.domain.photo import Category
 from revela.domain.photo_report import PhotoReport, report
-from revela.domain.training_advice import PhotoNumbers, TrainingAdvice
+from revela.domain.training_advice import TrainingAdvice
 from revela.domain.training_advice import advise_training as advise
 from revela.ports import ModelRef, Ports
 from revela.usecases import personal_models
@@ -25,16 +24,10 @@ def advise_training(ref: ModelRef, trainer_id: str | None, *, ports: Ports) -> A
     model = personal_models.get(ref, ports=ports)
     photos = report(personal_models.photos_now(ref, ports=ports), kind=model.kind)
     account = open_account(ref.user_id, ports=ports)
-    numbers = PhotoNumbers(
-        accepted=photos.accepted,
-        face=photos.categories[Category.FACE],
-        half_body=photos.categories[Category.HALF_BODY],
-        full_body=photos.categories[Category.FULL_BODY],
-    )
     advice = advise(
         ports.catalog,
-        kind=model.kind.value,
-        photos=numbers,
+        kind=model.kind,
+        photos=photos,
         plan=ports.catalog.plan(account.plan),
         trainer_id=trainer_id,
     )

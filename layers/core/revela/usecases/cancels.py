@@ -1,4 +1,4 @@
-"""How a job of any kind is canceled: at once while it is ours alone, by asking the provider once it has it."""
+"""How a job of any kind is canceled: at once while it is ours alone, then by asking the provider."""
 
 from __future__ import annotations
 

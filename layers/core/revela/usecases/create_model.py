@@ -18,7 +18,7 @@ TRIES = 5
 
 @dataclass(frozen=True)
 class CreateModel:
-    """`trigger_word` None: one is made up. `address` is where the consent came from; only its hash is kept."""
+    """`trigger_word` None: one is made up. Of the address that the consent came from, a hash is kept."""
 
     user_id: str
     name: str
@@ -37,9 +37,10 @@ def create_model(command: CreateModel, *, ports: Ports) -> PersonalModel:
     if len(others) >= limit:
         raise TooMany("too_many_models", limit=limit)
     taken = {other.trigger_word for other in others}
-    if command.trigger_word is not None:
-        if invalid := invalid_trigger_word("trigger_word", command.trigger_word, taken=taken):
-            raise InvalidRequest("invalid_request", invalid_params=[invalid])
+    wanted = command.trigger_word
+    invalid = invalid_trigger_word("trigger_word", wanted, taken=taken) if wanted is not None else None
+    if invalid:
+        raise InvalidRequest("invalid_request", invalid_params=[invalid])
     now = ports.clock.now()
     for _ in range(TRIES):
         id_ = ports.entropy.new_id("mdl", now=now)
@@ -50,7 +51,7 @@ def create_model(command: CreateModel, *, ports: Ports) -> PersonalModel:
             name=command.name,
             kind=command.kind,
             class_word=command.class_word,
-            trigger_word=command.trigger_word or _new_word(taken, ports),
+            trigger_word=wanted or generate_trigger_word(ports.entropy.seed(), taken=taken),
             consent=Consent(
                 accepted_at=now,
                 text_version=command.consent_version,
@@ -72,10 +73,3 @@ def create_model(command: CreateModel, *, ports: Ports) -> PersonalModel:
 def _hashed(salt: str, address: str) -> str:
     """Return proof of an address to whoever knows it; the salt keeps models of one address apart."""
     return hashlib.sha256(f"{salt}:{address}".encode()).hexdigest()
-
-
-def _new_word(taken: set[str], ports: Ports) -> str:
-    while True:
-        word = generate_trigger_word(ports.entropy.seed())
-        if word not in taken and invalid_trigger_word("trigger_word", word) is None:
-            return word

@@ -1,4 +1,4 @@
-"""What workers do around a create at the provider, for jobs of every kind: before it, once, and after a no."""
+"""What workers do around a create at the provider, for jobs of every kind."""
 
 from __future__ import annotations
 

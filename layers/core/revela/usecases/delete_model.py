@@ -1,4 +1,4 @@
-"""Delete a personal model: what runs for it first, then all that is stored of it, here and at the provider."""
+"""Delete a personal model: what runs for it first, then all that is stored of it, here and there."""
 
 from __future__ import annotations
 

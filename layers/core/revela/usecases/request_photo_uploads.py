@@ -67,11 +67,11 @@ def request_photo_uploads(command: RequestPhotoUploads, *, ports: Ports) -> list
         except Conflict:
             continue
         until = now + UPLOAD_WINDOW
-        return [PhotoUpload(photo, _upload(photo, until, ports), until) for photo in photos]
+        return [PhotoUpload(photo, _upload(photo, ports), until) for photo in photos]
     raise NotNow("write_conflict")
 
 
-def _upload(photo: Photo, until: datetime, ports: Ports) -> Upload:
+def _upload(photo: Photo, ports: Ports) -> Upload:
     return ports.objects.presign_upload(
-        photo.upload_key, content_type=photo.declared_type, max_bytes=BYTES_MAX, until=until
+        photo.upload_key, content_type=photo.declared_type, max_bytes=BYTES_MAX, valid_for=UPLOAD_WINDOW
     )

@@ -24,7 +24,7 @@ class ModelView:
 
 
 def show_model(ref: ModelRef, *, ports: Ports) -> ModelView:
-    """Return the model, while it is being deleted as well. Raises NotFound when the user has no such model."""
+    """Return the model, while it is being deleted as well. Raises NotFound."""
     model = ports.models.get(ref)
     if model is None:
         raise NotFound("not_found")

@@ -17,6 +17,6 @@ def show_training(ref: Ref, *, ports: Ports) -> Training:
 
 
 def list_trainings(model: ModelRef, *, limit: int, cursor: str | None, ports: Ports) -> Page[Training]:
-    """Return a page, newest first. Raises NotFound when there is no such model, InvalidRequest on a bad cursor."""
+    """Return a page, newest first. Raises NotFound, InvalidRequest on a bad cursor."""
     personal_models.get(model, ports=ports)
     return ports.trainings.page(model, limit=limit, cursor=cursor)
