@@ -63,8 +63,9 @@ format: $(VENV)/.tests ## Format the code and mend what the linter can
 limiter: $(VENV)/.tests ## Measure the pace in simulation; prints the table of docs/reliability.md
 	PYTHONPATH=layers/core $(PYTHON_BIN) -m tests.simulation.limiter
 
-soak: $(VENV)/.tests ## Play the long proofs: a thousand histories, silence, the limiter, every crash point
+soak: $(VENV)/.tests $(MINISTACK)/.installed ## Play the long proofs: a thousand histories, every crash point ...
 	PYTHONPATH=functions:layers/core $(PYTHON_BIN) -m tests.simulation.soak $(ARGS)
+	$(if $(ARGS),,$(VENV)/bin/pytest -m long tests/e2e)
 
 mutants: $(VENV)/.tests ## Plant bugs one by one, see a test fail of each; writes docs/reliability.md
 	@$(PYTHON_BIN) -m tests.mutants $(ARGS)

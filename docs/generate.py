@@ -44,6 +44,7 @@ def error_codes() -> str:
         ("Of a request (`code`)", messages.ERRORS),
         ("Of one field (`invalid_params[].code`)", messages.PARAMS),
         ("Of a generation (`error.code`)", messages.FAILURES),
+        ("Of a training photo, or a set of them", messages.PHOTOS),
     )
     lines: list[str] = []
     for title, texts in kinds:

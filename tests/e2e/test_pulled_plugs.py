@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -21,6 +22,7 @@ pytestmark = pytest.mark.usefixtures("unscheduled")
 
 # Leases, with a margin: who finds them over may go on.
 START_LEASE_S, SAVING_LEASE_S = 125, 215
+DOOR_CLOSED_S, LATE_S, RESTART_S = 600, 1500, 6
 DRIP = {"count": 1, "how": "drip"}
 
 
@@ -121,8 +123,8 @@ def test_a_saver_killed_once_it_has_settled_has_settled(
 
 
 @contextmanager
-def redelivered_at_once(current: State, queue: str, folder: str) -> Iterator[Callable[[bool], None]]:
-    """Deliver what a killed worker held as soon as the queue may; yield what opens and closes the queue."""
+def redelivered_soon(current: State, queue: str, folder: str) -> Iterator[Callable[[bool], None]]:
+    """Deliver what a killed worker held in seconds, not in minutes; yield what opens and closes the queue."""
     sqs = aws.client("sqs", current.aws_endpoint_url)
     lambdas = aws.client("lambda", current.aws_endpoint_url)
     url = current.queues[queue]
@@ -134,7 +136,7 @@ def redelivered_at_once(current: State, queue: str, folder: str) -> Iterator[Cal
     def deliver(is_on: bool) -> None:
         lambdas.update_event_source_mapping(UUID=mapping["UUID"], Enabled=is_on)
 
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "1"})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "5"})
     try:
         yield deliver
     finally:
@@ -153,7 +155,7 @@ def test_a_message_that_comes_again_before_the_lease_is_over_leaves_the_job_to_r
     # Other killed workers' messages are still hidden.
     before = messages(engine_state, "GenerationWebhookQueue")
     stand_in.order(spoil_outputs=DRIP)
-    with redelivered_at_once(engine_state, "GenerationWebhookQueue", "finish_generation"):
+    with redelivered_soon(engine_state, "GenerationWebhookQueue", "finish_generation"):
         id_ = user.create(prompt=f"too early for {user.name}", num_outputs=2)["id"]
         eventually(stand_in.orders_left, lambda left: not left)
         pull_the_plug("finish_generation")
@@ -176,7 +178,7 @@ def test_a_message_that_comes_again_after_the_lease_needs_nobody_else(
     advance: Advance,
 ) -> None:
     stand_in.order(spoil_outputs=DRIP)
-    with redelivered_at_once(engine_state, "GenerationWebhookQueue", "finish_generation") as deliver:
+    with redelivered_soon(engine_state, "GenerationWebhookQueue", "finish_generation") as deliver:
         id_ = user.create(prompt=f"in good time for {user.name}", num_outputs=2)["id"]
         eventually(stand_in.orders_left, lambda left: not left)
         deliver(False)
@@ -264,12 +266,13 @@ def test_jobs_end_by_polling_while_the_door_is_closed_and_late_webhooks_change_n
             user.wait(id_, "processing")
         eventually(stand_in.counters, lambda now: now["webhooks_failed"] >= before["webhooks_failed"] + 2)
         # Some are not even tried before the door is open again.
-        stand_in.order(delay_webhooks={"count": 4, "seconds": 620})
+        stand_in.order(delay_webhooks={"count": 4, "seconds": LATE_S})
+        comes_at = time.monotonic() + LATE_S
         late = [user.create(prompt=f"late news {n} of {user.name}")["id"] for n in range(2)]
         for id_ in late:
             user.wait(id_, "processing")
         ended: list[Json] = []
-        for step_s in (40, 80, 240, 240):
+        for step_s in (40, 80, DOOR_CLOSED_S - 120):
             advance(step_s)
             reconcile()
             if len(ended) < 4:
@@ -278,9 +281,9 @@ def test_jobs_end_by_polling_while_the_door_is_closed_and_late_webhooks_change_n
         assert stand_in.counters()["webhooks_sent"] == before["webhooks_sent"]
         assert stand_in.counters()["webhooks_failed"] > before["webhooks_failed"]
 
-    advance(60)
-    # Of the four only those of the end are tried again when the moved clock catches the door restarting.
-    eventually(stand_in.counters, lambda now: now["webhooks_sent"] >= before["webhooks_sent"] + 2)
+    # The moved clock restarts all functions: the late ones come when that is over, to an open door.
+    advance(int(comes_at - time.monotonic()) - DOOR_CLOSED_S - RESTART_S)
+    eventually(stand_in.counters, lambda now: now["webhooks_sent"] >= before["webhooks_sent"] + 4)
     # One that came later has gone through the same queue.
     user.wait(user.create()["id"], "succeeded")
 

@@ -288,9 +288,9 @@ def aws_client(service: str, region: str) -> Any:
         region_name=region,
         config=Config(
             connect_timeout=1,
-            # Copies of large objects answer late; all else answers in milliseconds, or is lost, and
-            # tries of it must fit into what the webhook's door has.
-            read_timeout=10 if service == "s3" else 3,
+            # Copies of large objects and searches for faces answer late; all else answers in milliseconds,
+            # or is lost, and tries of it must fit into what the webhook's door has.
+            read_timeout=10 if service in ("s3", "rekognition") else 3,
             retries={"mode": "standard", "total_max_attempts": 2},
         ),
     )

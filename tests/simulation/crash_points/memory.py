@@ -97,7 +97,7 @@ class Memory:
         self._dies = self.breaker.enter(name) is Fault.KILLED_AFTER
 
     def _after(self, _name: str) -> None:
-        if self._dies:
+        if self._dies and self.breaker.in_process:
             raise Killed
 
     def _go_on(self, prediction: Prediction) -> None:

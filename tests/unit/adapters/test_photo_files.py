@@ -186,8 +186,14 @@ def test_a_clean_copy_tells_nothing_of_where_and_who(kind: str, upload: Path, cl
         assert not {"exif", "xmp", "icc_profile", "comment"} & image.info.keys()
 
 
-def test_a_broken_exif_block_does_not_break_the_photo(upload: Path, clean: Path) -> None:
-    data = files.encoded(files.portrait(), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff" + b"\xee" * 40)
+@pytest.mark.parametrize(
+    "block", [b"II*\0\xff\xff\xff\xff" + b"\xee" * 40, b"junk" * 20, b"", b"MM"], ids=len
+)
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_a_broken_exif_block_does_not_break_the_photo(
+    kind: str, block: bytes, upload: Path, clean: Path
+) -> None:
+    data = files.encoded(files.portrait(), kind, exif=b"Exif\0\0" + block)
 
     assert facts_in(data, upload, clean).width == 640
 

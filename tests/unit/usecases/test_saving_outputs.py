@@ -10,6 +10,7 @@ from revela.domain.job import State
 from revela.domain.policy import SAVING_LEASE
 from revela.domain.prediction import Prediction
 from tests.fakes import FakePorts, picture_bytes
+from tests.unit.usecases.money import assert_sound
 from tests.unit.usecases.system import ANA, FINISH_TIMEOUT, System
 from tests.unit.usecases.trouble import dies_after, dies_before, meanwhile
 
@@ -275,6 +276,21 @@ def test_a_worker_that_dies_after_settling_has_settled(system: System, ports: Fa
 
     assert system.hear(row, done).state is State.SUCCEEDED
     assert system.account().spent == 2
+
+
+def test_what_a_worker_left_in_quarantine_goes_when_its_message_comes_again(
+    system: System, ports: FakePorts
+) -> None:
+    row = system.processing(num_outputs=2)
+    done = ports.provider.succeed(system.prediction(row).id)
+    with dies_before(ports, "FakeObjects.delete"):
+        system.hear(row, done)
+    assert [key for key in ports.objects.stored if key.startswith("quarantine/")]
+
+    system.hear(row, done)
+
+    assert not [key for key in ports.objects.stored if key.startswith("quarantine/")]
+    assert_sound(ports)
 
 
 @pytest.mark.parametrize("stuck_at", ["FakeOutputs.download", "FakeObjects.copy"])

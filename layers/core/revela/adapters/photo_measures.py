@@ -6,6 +6,8 @@ Pillow alone: functions do without numpy.
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 from PIL import Image, ImageChops, ImageFilter, ImageStat
 
 from revela.domain.photo import Exposure, Light
@@ -83,9 +85,4 @@ def _edges(grey: Image.Image, across: int, down: int) -> Image.Image:
 
 def _percentile(histogram: list[int], share: float) -> int:
     wanted = sum(histogram) * share
-    seen = 0
-    for luma, count in enumerate(histogram):
-        seen += count
-        if seen >= wanted:
-            return luma
-    return len(histogram) - 1
+    return next(luma for luma, seen in enumerate(accumulate(histogram)) if seen >= wanted)

@@ -68,6 +68,9 @@ def finish_generation(command: ProviderReport, *, ports: Ports, until: datetime)
     )
     if row is None or row.prediction_id != prediction.id:
         disown(prediction, ref, ports=ports)
+    elif row.state is State.SUCCEEDED:
+        # Who settled may have died before tidying up; the message that comes again does it.
+        ports.objects.delete([_quarantine_key(row, output.index) for output in row.outputs])
 
 
 def _decide_ended(row: Generation, prediction: Prediction, ports: Ports) -> Move:
@@ -168,7 +171,7 @@ def _quarantine(
     good: list[_Quarantined] = []
     reasons: list[str] = []
     for index, url in enumerate(prediction.output[: row.num_outputs]):
-        key = f"{row.quarantine_prefix}{row.attempt}/{index}"
+        key = _quarantine_key(row, index)
         try:
             with ports.outputs.download(url) as file:
                 picture = ports.pictures.inspect(file.path)
@@ -179,6 +182,10 @@ def _quarantine(
             continue
         good.append(_Quarantined(index, key, file.size_bytes, file.sha256, picture, thumbnail))
     return good, reasons
+
+
+def _quarantine_key(row: Generation, index: int) -> str:
+    return f"{row.quarantine_prefix}{row.attempt}/{index}"
 
 
 def _publish(row: Generation, item: _Quarantined, ports: Ports) -> Output:
