@@ -76,7 +76,7 @@ class PersonalModel(BaseModel):
 
     @property
     def photos_prefix(self) -> str:
-        return f"users/{self.user_id}/photos/{self.id}/"
+        return f"photos/{self.user_id}/{self.id}/"
 
     @property
     def weights_prefix(self) -> str:
