@@ -48,7 +48,8 @@ class FakeObjects:
         with tempfile.NamedTemporaryFile() as file:
             file.write(found.data[: max_bytes + 1])
             file.flush()
-            yield Fetched(Path(file.name), len(found.data), hashlib.sha256(found.data).hexdigest()[:8])
+            size_bytes = min(len(found.data), max_bytes + 1)
+            yield Fetched(Path(file.name), size_bytes, hashlib.sha256(found.data).hexdigest()[:8])
 
     @port_call
     def put_file(self, key: str, path: Path, *, content_type: str) -> None:

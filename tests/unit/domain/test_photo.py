@@ -83,7 +83,12 @@ def test_a_photo_and_its_files_lie_in_their_users_part() -> None:
 
     assert photo.row_id == "mdl_1#pho_7"
     assert photo.upload_key == "incoming/user-1/mdl_1/pho_7"
-    assert photo.clean_key == "users/user-1/photos/mdl_1/pho_7.jpg"
+    assert photo.clean_prefix == "photos/user-1/mdl_1/pho_7/"
+    assert photo.clean_key == f"photos/user-1/mdl_1/pho_7/{'0' * 64}.jpg"
+
+
+def test_what_was_not_decoded_has_no_clean_copy() -> None:
+    assert photo_of(state=PhotoState.CHECKING).clean_key is None
 
 
 def test_a_photo_survives_being_stored() -> None:

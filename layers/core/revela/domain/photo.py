@@ -236,15 +236,30 @@ class Photo(BaseModel):
 
     @property
     def upload_key(self) -> str:
-        return f"incoming/{self.user_id}/{self.model_id}/{self.id}"
+        return upload_key(self.user_id, self.model_id, self.id)
 
     @property
-    def clean_key(self) -> str:
-        return f"users/{self.user_id}/photos/{self.model_id}/{self.id}.jpg"
+    def clean_prefix(self) -> str:
+        return clean_prefix(self.user_id, self.model_id, self.id)
+
+    @property
+    def clean_key(self) -> str | None:
+        """Named by its bytes: a check of what was uploaded later cannot write over what was judged."""
+        return f"{self.clean_prefix}{self.facts.clean.sha256}.jpg" if self.facts else None
 
     @property
     def category(self) -> Category | None:
         return self.chosen_category or (self.verdict.category if self.verdict else None)
+
+
+def upload_key(user_id: str, model_id: str, photo_id: str) -> str:
+    """Return where a photo is posted to: the one key that its policy allows."""
+    return f"incoming/{user_id}/{model_id}/{photo_id}"
+
+
+def clean_prefix(user_id: str, model_id: str, photo_id: str) -> str:
+    """Return what all clean copies of a photo lie below."""
+    return f"photos/{user_id}/{model_id}/{photo_id}/"
 
 
 def step(before: Photo, to: PhotoState, *, now: datetime, **changes: Any) -> Photo:

@@ -129,4 +129,5 @@ def _accept(
 
 def _as_it_is(photo: Photo) -> TrainingPhoto:
     assert photo.facts is not None  # it was accepted
+    assert photo.clean_key is not None
     return TrainingPhoto(id=photo.id, key=photo.clean_key, sha256=photo.facts.clean.sha256)

@@ -17,9 +17,10 @@ def change_photo(ref: ModelRef, photo_id: str, category: Category, *, ports: Por
         photo = ports.photos.get(ref, photo_id)
         if photo is None:
             raise NotFound("not_found")
-        if photo.state is not PhotoState.ACCEPTED:
-            raise NotNow("photo_not_accepted", state=photo.state.value)
         now = ports.clock.now()
+        state = personal_models.as_of(photo, now).state
+        if state is not PhotoState.ACCEPTED:
+            raise NotNow("photo_not_accepted", state=state.value)
         after = photo.model_copy(
             update={"chosen_category": category, "updated_at": now, "version": photo.version + 1}
         )

@@ -22,6 +22,7 @@ from revela.domain.photo_verdict import judge
 from revela.domain.policy import PHOTO_DUE, UPLOAD_WINDOW
 from revela.ports import Fetched, ModelRef, Ports, Ref
 from revela.usecases import personal_models
+from revela.usecases.delete_photo import forget_files
 from revela.usecases.moving import contended
 
 CLEAN_TYPE = "image/jpeg"
@@ -31,6 +32,7 @@ def check_photo(ref: Ref, *, ports: Ports) -> None:
     """Judge the photo that was uploaded for a row; one that was judged before stays as it was judged.
 
     Nothing happens to a photo that is not there yet; once nobody can upload it any more, it expires.
+    What is uploaded to a photo that is judged, expired or gone is deleted: nobody else ever looks at it.
 
     Raises:
         Transient: deliver the message again.
@@ -38,7 +40,11 @@ def check_photo(ref: Ref, *, ports: Ports) -> None:
     model_id, _, photo_id = ref.id.partition("#")
     model = ModelRef(ref.user_id, model_id)
     photo = ports.photos.get(model, photo_id)
-    if photo is None or photo.state.decided or photo.state is PhotoState.EXPIRED:
+    if photo is None:
+        forget_files(model, photo_id, ports=ports)
+        return
+    if photo.state.decided or photo.state is PhotoState.EXPIRED:
+        _keep_what_was_accepted(photo, ports)
         return
     with ports.objects.fetch(photo.upload_key, max_bytes=BYTES_MAX) as file:
         if file is None:
@@ -70,7 +76,7 @@ def _check(photo: Photo, upload: Path, clean: Path, ports: Ports) -> None:
     for _ in contended(ports):
         model = ports.models.get(ref)
         if model is None or model.state is ModelState.DELETING:
-            ports.objects.delete([photo.upload_key, photo.clean_key])
+            forget_files(ref, photo.id, ports=ports)
             return
         others = [other for other in personal_models.photos_now(ref, ports=ports) if other.id != photo.id]
         verdict = judge(facts, faces, kind=model.kind, others=others)
@@ -78,8 +84,8 @@ def _check(photo: Photo, upload: Path, clean: Path, ports: Ports) -> None:
         after = decided(photo, verdict, facts, now=now)
         if verdict.accepted:
             after = after.model_copy(update={"expires_at": now + ports.policies.photos_kept})
-            if not copied:
-                ports.objects.put_file(photo.clean_key, clean, content_type=CLEAN_TYPE)
+            if not copied and after.clean_key is not None:
+                ports.objects.put_file(after.clean_key, clean, content_type=CLEAN_TYPE)
                 copied = True
         try:
             # Writing the model puts verdicts of one set in a row: of two alike, one sees the other.
@@ -90,15 +96,22 @@ def _check(photo: Photo, upload: Path, clean: Path, ports: Ports) -> None:
             )
         except Conflict as conflict:
             if "photos" in conflict.failed:
-                # Deleted, or judged by another process meanwhile.
-                return
+                # Deleted, being checked or judged by another process meanwhile.
+                raise Transient("the photo was written by another process") from conflict
             continue
         code = verdict.problems[0].code if verdict.problems else "accepted"
         ports.telemetry.count("PhotosAccepted" if verdict.accepted else "PhotosRejected")
         ports.telemetry.info("photo_checked", photo_id=photo.row_id, verdict=code)
-        ports.objects.delete([photo.upload_key] if verdict.accepted else [photo.upload_key, photo.clean_key])
+        _keep_what_was_accepted(after, ports)
         return
     raise Transient("the model was written by others for too long")
+
+
+def _keep_what_was_accepted(photo: Photo, ports: Ports) -> None:
+    """Delete the upload, with the place that it tells of, and the clean copy of what is not trained with."""
+    ports.objects.delete([photo.upload_key])
+    if photo.state is not PhotoState.ACCEPTED:
+        ports.objects.delete_prefix(photo.clean_prefix)
 
 
 def _expire(photo: Photo, ports: Ports) -> None:

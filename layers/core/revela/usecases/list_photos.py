@@ -26,6 +26,10 @@ def list_photos(ref: ModelRef, *, ports: Ports) -> PhotosView:
     """Raises NotFound, and NotNow while the model is being deleted."""
     model = personal_models.get(ref, ports=ports)
     photos = personal_models.photos_now(ref, ports=ports)
-    keys = [photo.clean_key for photo in photos if photo.state is PhotoState.ACCEPTED]
+    keys = [
+        photo.clean_key
+        for photo in photos
+        if photo.state is PhotoState.ACCEPTED and photo.clean_key is not None
+    ]
     urls, expires_at = ports.objects.presign(keys) if keys else ({}, None)
     return PhotosView(photos, report(photos, kind=model.kind), urls, expires_at)

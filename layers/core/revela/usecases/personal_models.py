@@ -28,9 +28,10 @@ def accepted_photos(ref: ModelRef, *, ports: Ports) -> list[Photo]:
 def photos_now(ref: ModelRef, *, ports: Ports) -> list[Photo]:
     """Return a model's photos, oldest first; one that was kept for its time is expired, whoever noticed."""
     now = ports.clock.now()
-    return [_as_of(photo, now) for photo in ports.photos.of(ref)]
+    return [as_of(photo, now) for photo in ports.photos.of(ref)]
 
 
-def _as_of(photo: Photo, now: datetime) -> Photo:
+def as_of(photo: Photo, now: datetime) -> Photo:
+    """Return the photo, expired when it was kept for its time: its clean copy is gone, or about to be."""
     kept = photo.expires_at is None or photo.expires_at > now
     return photo if kept else photo.model_copy(update={"state": PhotoState.EXPIRED})
