@@ -86,6 +86,14 @@ class FakeGenerations:
         return Page(rows[:limit], _encoded(rows[limit - 1].id) if len(rows) > limit else None)
 
     @port_call
+    def live_of(self, model: ModelRef) -> list[Generation]:
+        return [
+            row
+            for row in self._store.generations.values()
+            if (row.user_id, row.model) == (model.user_id, model.id) and row.state.live
+        ]
+
+    @port_call
     def first_waiting(self, user_id: str) -> Ref | None:
         pointers = sorted(key for key in self._store.pointers if key[0] == user_id)
         return self._store.pointers[pointers[0]] if pointers else None

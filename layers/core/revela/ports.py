@@ -82,6 +82,9 @@ class Generations(Jobs[Generation], Protocol):
         Raises InvalidRequest on a bad cursor.
         """
 
+    def live_of(self, model: ModelRef) -> list[Generation]:
+        """Return the generations made with a personal model that have not ended; strongly consistent."""
+
     def first_waiting(self, user_id: str) -> Ref | None:
         """Return the generation that has waited longest."""
 
@@ -92,12 +95,14 @@ class Generations(Jobs[Generation], Protocol):
 
 
 class Trainings(Jobs[Training], Protocol):
+    """Pages are strongly consistent too: what is not seen of a model is not deleted with it."""
+
     def page(self, model: ModelRef, *, limit: int, cursor: str | None) -> Page[Training]:
         """Return a page of a model's trainings, newest first. Raises InvalidRequest on a bad cursor."""
 
 
 class Models(Protocol):
-    """Personal models. `get` is strongly consistent."""
+    """Personal models. Reads are strongly consistent, but for what is due."""
 
     def get(self, ref: ModelRef) -> PersonalModel | None: ...
 

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from revela.domain.change import Change, ModelWrite, PhotoWrite
 from revela.domain.errors import Conflict, NotFound, NotNow
-from revela.domain.generation import Generation
-from revela.domain.job import Job, State
+from revela.domain.job import Job
 from revela.domain.personal_model import ModelState, PersonalModel
 from revela.domain.training import Training
 from revela.ports import ModelRef, Page, Ports, Ref
@@ -54,17 +53,18 @@ def resume_deletion(ref: ModelRef, *, ports: Ports) -> None:
     """
     trainings = list(_trainings(ref, ports))
     running: list[Job] = [row for row in trainings if row.state.live]
-    running += _generations(ref, ports)
+    running += ports.generations.live_of(ref)
     if running:
         for row in running:
             _end(row, ports)
         ports.telemetry.info("model_deletion_waits", model_id=ref.id, jobs=len(running))
         return
-    for version in sorted({row.trained_version for row in trainings if row.trained_version is not None}):
-        ports.provider.delete_version(version)
     model = ports.models.get(ref)
     if model is None:
         return
+    # Of a training that ended otherwise as well: what it has trained is somebody's face all the same.
+    for version in sorted({row.trained_version for row in trainings if row.trained_version is not None}):
+        ports.provider.delete_version(version)
     for prefix in (model.incoming_prefix, model.photos_prefix, model.weights_prefix):
         ports.objects.delete_prefix(prefix)
     try:
@@ -109,17 +109,3 @@ def _trainings(ref: ModelRef, ports: Ports) -> Iterator[Training]:
         cursor = page.cursor
         if cursor is None:
             return
-
-
-def _generations(ref: ModelRef, ports: Ports) -> list[Generation]:
-    """Return the live generations made with the model; a page may end short of them all, so all are read."""
-    found: list[Generation] = []
-    for state in State:
-        cursor: str | None = None
-        while state.live:
-            page = ports.generations.page(ref.user_id, limit=_PAGE, cursor=cursor, state=state, model=ref.id)
-            found += page.items
-            cursor = page.cursor
-            if cursor is None:
-                break
-    return found

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TypeVar
 
 from revela.domain.change import Change, ModelWrite, PhotoWrite
-from revela.domain.errors import Conflict, Refused, Transient
+from revela.domain.errors import Conflict, Permanent, Refused, Transient
 from revela.domain.generation import Generation
 from revela.domain.job import AnyJob, Event, Failure, Job, State
 from revela.domain.personal_model import PersonalModel
@@ -112,7 +112,7 @@ def _left_for_next_visit(event: str, ports: Ports) -> Iterator[None]:
     """Keep what fails for one row or user from the others: all of it is due again."""
     try:
         yield
-    except (Transient, Refused) as error:
+    except (Transient, Permanent, Refused) as error:
         ports.telemetry.warning(event, reason=type(error).__name__)
 
 

@@ -14,8 +14,8 @@ from revela.adapters.dynamodb.mapping import generation_of, job_of_json
 from revela.adapters.dynamodb.tables import GenerationRow, Tables
 from revela.domain.change import IdempotencyKey
 from revela.domain.generation import Generation
-from revela.domain.job import State
-from revela.ports import Page, Ref
+from revela.domain.job import LIVE, State
+from revela.ports import ModelRef, Page, Ref
 
 # Sort keys of generations lie between these; pointers and idempotency keys share the partition.
 _FIRST, _LAST = "gen_", "gen_~"
@@ -62,6 +62,24 @@ class DynamoGenerations(DynamoJobs[Generation]):
             return Page([generation_of(r) for r in rows[:limit]], cursors.encoded(rows[limit - 1].id))
         last = cursors.encoded(start["id"]["S"]) if start else None
         return Page([generation_of(r) for r in rows], last)
+
+    def live_of(self, model: ModelRef) -> list[Generation]:
+        row, found, start = self._tables.generation, [], None
+        while True:
+            with transient():
+                read = self._tables.connection.query(
+                    row.Meta.table_name,
+                    model.user_id,
+                    row.id.between(_FIRST, _LAST),
+                    # In one pass: a row that moves from state to state meanwhile is seen in either.
+                    filter_condition=(row.model == model.id) & row.state.is_in(*sorted(LIVE)),
+                    consistent_read=True,
+                    exclusive_start_key=start,
+                )
+            found += [generation_of(row.from_raw_data(item)) for item in read["Items"]]
+            start = read.get("LastEvaluatedKey")
+            if start is None:
+                return found
 
     def first_waiting(self, user_id: str) -> Ref | None:
         row = self._tables.pointer

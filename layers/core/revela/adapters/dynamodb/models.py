@@ -44,6 +44,7 @@ class DynamoModels:
                     row.Meta.table_name,
                     user_id,
                     row.id.startswith("mdl_"),
+                    consistent_read=True,
                     filter_condition=row.consent.exists() & (row.state != ModelState.DELETING.value),
                     scan_index_forward=False,
                     exclusive_start_key=start,

@@ -30,6 +30,7 @@ class DynamoTrainings(DynamoJobs[Training]):
                 row.Meta.table_name,
                 model.user_id,
                 row.id.startswith(f"{prefix}trn_"),
+                consistent_read=True,
                 scan_index_forward=False,
                 exclusive_start_key=start,
                 limit=limit + 1,
