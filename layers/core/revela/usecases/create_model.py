@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from revela.domain.change import Change, ModelWrite
+from revela.domain.account import Account
+from revela.domain.change import AccountWrite, Change, ModelWrite
 from revela.domain.errors import Conflict, InvalidRequest, NotNow, TooMany
 from revela.domain.personal_model import Consent, PersonalModel
 from revela.domain.photo import ModelKind
 from revela.domain.trigger_words import generate_trigger_word, invalid_trigger_word
 from revela.ports import Ports
+from revela.usecases.moving import contended
 from revela.usecases.open_account import open_account
-
-TRIES = 5
 
 
 @dataclass(frozen=True)
@@ -31,43 +32,50 @@ class CreateModel:
 
 def create_model(command: CreateModel, *, ports: Ports) -> PersonalModel:
     """Raises TooMany beyond the plan's number of models, InvalidRequest on an unusable trigger word."""
-    account = open_account(command.user_id, ports=ports)
-    limit = ports.catalog.plan(account.plan).models_kept
-    others = ports.models.page(command.user_id, limit=limit + 1, cursor=None).items
-    if len(others) >= limit:
-        raise TooMany("too_many_models", limit=limit)
-    taken = {other.trigger_word for other in others}
-    wanted = command.trigger_word
-    invalid = invalid_trigger_word("trigger_word", wanted, taken=taken) if wanted is not None else None
-    if invalid:
-        raise InvalidRequest("invalid_request", invalid_params=[invalid])
-    now = ports.clock.now()
-    for _ in range(TRIES):
-        id_ = ports.entropy.new_id("mdl", now=now)
-        model = PersonalModel(
-            user_id=command.user_id,
-            id=id_,
-            account_id=account.account_id,
-            name=command.name,
-            kind=command.kind,
-            class_word=command.class_word,
-            trigger_word=wanted or generate_trigger_word(ports.entropy.seed(), taken=taken),
-            consent=Consent(
-                accepted_at=now,
-                text_version=command.consent_version,
-                address_hash=_hashed(id_, command.address),
-            ),
-            created_at=now,
-            updated_at=now,
+    for _ in contended(ports):
+        account = open_account(command.user_id, ports=ports)
+        limit = ports.catalog.plan(account.plan).models_kept
+        others = ports.models.page(command.user_id, limit=limit + 1, cursor=None).items
+        if len(others) >= limit:
+            raise TooMany("too_many_models", limit=limit)
+        model = _draft(command, account, {other.trigger_word for other in others}, ports)
+        # Writing the account puts a user's creates in a row: neither more models than the plan allows
+        # nor two of one trigger word.
+        counted = account.model_copy(update={"updated_at": model.created_at})
+        change = Change(
+            now=model.created_at, account=AccountWrite(account, counted), model=ModelWrite(None, model)
         )
         try:
-            ports.changes.commit(Change(now=now, model=ModelWrite(None, model)))
+            ports.changes.commit(change)
         except Conflict:
             continue
         ports.telemetry.count("ModelsCreated")
         ports.telemetry.info("model_created", user_id=model.user_id, model_id=model.id, kind=model.kind)
         return model
     raise NotNow("write_conflict")
+
+
+def _draft(command: CreateModel, account: Account, taken: Collection[str], ports: Ports) -> PersonalModel:
+    wanted = command.trigger_word
+    invalid = invalid_trigger_word("trigger_word", wanted, taken=taken) if wanted is not None else None
+    if invalid:
+        raise InvalidRequest("invalid_request", invalid_params=[invalid])
+    now = ports.clock.now()
+    id_ = ports.entropy.new_id("mdl", now=now)
+    return PersonalModel(
+        user_id=command.user_id,
+        id=id_,
+        account_id=account.account_id,
+        name=command.name,
+        kind=command.kind,
+        class_word=command.class_word,
+        trigger_word=wanted or generate_trigger_word(ports.entropy.seed(), taken=taken),
+        consent=Consent(
+            accepted_at=now, text_version=command.consent_version, address_hash=_hashed(id_, command.address)
+        ),
+        created_at=now,
+        updated_at=now,
+    )
 
 
 def _hashed(salt: str, address: str) -> str:
