@@ -13,7 +13,7 @@ from botocore.credentials import Credentials, ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from botocore.session import get_session
 
-from revela.adapters.presigning import GetSigner
+from revela.adapters.presigning import GetSigner, PostSigner
 from revela.domain.errors import Transient
 from revela.ports import Fetched, Upload
 
@@ -99,14 +99,12 @@ class S3Objects:
             yield Fetched(Path(file.name), *found) if found else None
 
     def presign_upload(self, key: str, *, content_type: str, max_bytes: int, valid_for: timedelta) -> Upload:
-        form = self._client.generate_presigned_post(
-            Bucket=self._bucket,
-            Key=key,
-            Fields={"Content-Type": content_type},
-            Conditions=[{"Content-Type": content_type}, ["content-length-range", 1, max_bytes]],
-            ExpiresIn=int(valid_for.total_seconds()),
+        now = self._world_time()
+        signer = PostSigner(self._credentials(), region=self._client.meta.region_name, signed_at=now)
+        fields = signer.sign(
+            self._bucket, key, content_type=content_type, max_bytes=max_bytes, expires_at=now + valid_for
         )
-        return Upload(form["url"], form["fields"])
+        return Upload(self._base_url(), fields)
 
     def presign(self, keys: Sequence[str]) -> tuple[dict[str, str], datetime]:
         now = self._world_time()
@@ -126,8 +124,10 @@ class S3Objects:
         with _transient():
             try:
                 answer = self._client.get_object(Bucket=self._bucket, Key=key)
-            except self._client.exceptions.NoSuchKey:
-                return None
+            except ClientError as error:
+                if self._is_missing(key, error):
+                    return None
+                raise
             body, left = answer["Body"], max_bytes + 1
             try:
                 while left and (chunk := body.read(min(_CHUNK, left))):
@@ -138,6 +138,17 @@ class S3Objects:
             finally:
                 body.close()
         return max_bytes + 1 - left, answer.get("VersionId") or answer["ETag"]
+
+    def _is_missing(self, key: str, error: ClientError) -> bool:
+        """Tell an object that is not there: S3 says so only to who may list all of the bucket.
+
+        To a role that may list some prefixes it denies access, as if the object were another's.
+        """
+        code = error.response.get("Error", {}).get("Code")
+        if code != "AccessDenied":
+            return code == "NoSuchKey"
+        found = self._client.list_objects_v2(Bucket=self._bucket, Prefix=key, MaxKeys=1)
+        return key not in [there["Key"] for there in found.get("Contents", [])]
 
     def _delete(self, keys: Sequence[str]) -> None:
         with _transient():
