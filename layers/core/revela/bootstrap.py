@@ -292,6 +292,8 @@ def aws_client(service: str, region: str) -> Any:
             # or is lost, and tries of it must fit into what the webhook's door has.
             read_timeout=10 if service in ("s3", "rekognition") else 3,
             retries={"mode": "standard", "total_max_attempts": 2},
+            # Left alone, botocore signs forms for uploads in a way that S3 takes from old buckets only.
+            signature_version="s3v4" if service == "s3" else None,
         ),
     )
 
@@ -349,6 +351,13 @@ def cancel_generation() -> partial[Generation]:
 
 
 @cache
+def check_photo() -> partial[None]:
+    from revela.usecases.check_photo import check_photo
+
+    return partial(check_photo, ports=ports())
+
+
+@cache
 def delete_generation() -> partial[None]:
     from revela.usecases.delete_generation import delete_generation
 
@@ -360,6 +369,13 @@ def finish_generation() -> partial[None]:
     from revela.usecases.finish_generation import finish_generation
 
     return partial(finish_generation, ports=ports())
+
+
+@cache
+def finish_training() -> partial[None]:
+    from revela.usecases.finish_training import finish_training
+
+    return partial(finish_training, ports=ports())
 
 
 @cache
@@ -423,3 +439,10 @@ def start_generation() -> partial[list[Ref]]:
     from revela.usecases.start_generation import start_generation
 
     return partial(start_generation, ports=ports())
+
+
+@cache
+def start_training() -> partial[None]:
+    from revela.usecases.start_training import start_training
+
+    return partial(start_training, ports=ports())
