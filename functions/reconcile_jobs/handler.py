@@ -1,7 +1,7 @@
 """Reconcile jobs: move on whatever is due or went silent, with or without webhooks.
 
 Trigger   schedule, every minute
-Changes   due_at of what it visits; sends to GenerationQueue and GenerationWebhookQueue; ends what is too old
+Changes   due_at of what it visits; sends to the queues of all workers; ends what is too old; deletes models
 Delivery  at least once, two runs may overlap; each row is claimed by moving its due_at
 """
 

@@ -1,7 +1,7 @@
 """Replicate knocks: verify, enqueue, 200. Nothing else.
 
-Trigger   HTTP API, POST /api/webhooks/generation, open to anybody
-Changes   nothing; sends to GenerationWebhookQueue
+Trigger   HTTP API, POST /api/webhooks/generation and /api/webhooks/training, open to anybody
+Changes   nothing; sends to GenerationWebhookQueue or TrainingWebhookQueue, by whose job the URL proves
 Delivery  at least once, in any order; Replicate repeats what ends a prediction for about a minute
 """
 
