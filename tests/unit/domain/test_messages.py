@@ -13,9 +13,11 @@ import pytest
 from revela.domain import errors, messages
 from revela.domain.errors import Refused
 from revela.domain.messages import ERRORS, FAILURES, LANGUAGES, PARAMS, PHOTOS, TITLES, language_of, text
+from revela.domain.training_messages import TRAINING_FAILURES
 
 ROOT = Path(__file__).parents[3]
-CATALOGS = {"ERRORS": ERRORS, "PARAMS": PARAMS, "FAILURES": FAILURES, "PHOTOS": PHOTOS}
+# Jobs of either kind fail with a `Failure`; a training may fail in ways of its own.
+CATALOGS = {"ERRORS": ERRORS, "PARAMS": PARAMS, "FAILURES": FAILURES | TRAINING_FAILURES, "PHOTOS": PHOTOS}
 CODES = [(name, code) for name, catalog in CATALOGS.items() for code in catalog]
 REFUSALS = {
     name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Refused)
@@ -142,8 +144,12 @@ def named(path: Path, call: ast.Call) -> Named | None:
         return Named(where, "PARAMS", literals(call.args[1]), names)
     if name == "_problem" and len(call.args) >= 2:
         return Named(where, "ERRORS", literals(call.args[1]), frozenset())
-    if name in ("Rule", "_rule") and len(call.args) >= 3:
+    if name in ("Rule", "_rule", "_training_rule") and len(call.args) >= 3:
         return Named(where, "FAILURES", literals(call.args[2]), frozenset())
+    if name == "Codes":
+        # Raised by the code that jobs share, with the state of the job.
+        codes = frozenset().union(*(literals(value) for value in keywords.values()))
+        return Named(where, "ERRORS", codes, None)
     if name == "Remark" and "code" in keywords:
         given = keywords.get("args", ast.Dict([], []))
         names = frozenset().union(*(literals(key) for key in given.keys if key))  # type: ignore[attr-defined]  # a Dict

@@ -22,6 +22,7 @@ from revela import bootstrap
 from revela.domain.errors import Transient
 from revela.domain.prediction import Prediction
 from revela.settings import Settings
+from revela.usecases.hear_webhook import BODY_MAX_BYTES
 from tests.fakes.clock import FakeClock
 from tests.unit.functions.webhook_events import KEY, SECRET, sample, signed_again
 
@@ -207,7 +208,7 @@ def test_a_body_that_is_no_prediction_is_malformed(stack: Stack) -> None:
 
 
 def test_a_body_that_is_too_large_is_told_so(stack: Stack) -> None:
-    answer = knock(signed_again(sample("succeeded"), logs="x" * 2_000_000))
+    answer = knock(signed_again(sample("succeeded"), logs="x" * BODY_MAX_BYTES))
 
     assert answer["statusCode"] == 413
     assert json.loads(answer["body"])["code"] == "webhook_too_large"
