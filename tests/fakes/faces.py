@@ -11,12 +11,15 @@ ONE_ADULT = FaceReport(
 
 
 class FakeFaces:
-    """Finds `found` on every picture."""
+    """Finds `found` on every picture; with `failure` set, it raises that instead."""
 
     def __init__(self, calls: Calls | None = None) -> None:
         self.calls = calls or Calls()
         self.found: FaceReport | Unreadable = ONE_ADULT
+        self.failure: Exception | None = None
 
     @port_call
     def inspect(self, jpeg: Path) -> FaceReport | Unreadable:
+        if self.failure is not None:
+            raise self.failure
         return self.found

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from revela.domain.photo import PhotoFacts, Remark, Unreadable
@@ -25,4 +26,6 @@ class FakePhotoFiles:
         if not data.startswith(_MARK):
             return Unreadable(Remark(code="not_an_image"))
         clean.write_bytes(data)
-        return PhotoFacts.model_validate_json(data.removeprefix(_MARK))
+        facts = PhotoFacts.model_validate_json(data.removeprefix(_MARK))
+        copy = {"size_bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        return facts.model_copy(update={"clean": facts.clean.model_copy(update=copy)})
