@@ -63,4 +63,4 @@ def test_reconcile_visits_all_others(tables: Tables, generations: DynamoGenerati
 
     assert ports.commands.take_started() == [READABLE]
     (line,) = (line for line in ports.telemetry.lines if line.event == "row_unreadable")
-    assert line.fields == {"generation_id": UNREADABLE.id, "reason": "ValidationError"}
+    assert line.fields == {"row_id": UNREADABLE.id, "reason": "ValidationError"}
