@@ -50,7 +50,7 @@ def deploy_tables() -> Tables:
     """Create the tables of the template, and return the adapters' view of them."""
     client = boto3.client("dynamodb", region_name=REGION)
     resources = _resources()
-    for name in (NAMES.generations, NAMES.credits, NAMES.ledger, NAMES.control):
+    for name in (NAMES.generations, NAMES.models, NAMES.credits, NAMES.ledger, NAMES.control):
         properties: dict[str, Any] = resources[f"{name}Table"]["Properties"]
         client.create_table(
             TableName=name,

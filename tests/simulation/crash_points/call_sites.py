@@ -16,7 +16,12 @@ _NOT_SENT = re.compile(r"\.(telemetry|meta|exceptions|close|endpoint_url|add_met
 # Sites that no flow of a generation reaches, by the beginning of their names, and what does.
 ELSEWHERE = {
     "dynamodb/accounts.py:DynamoAccounts.ledger": "GET /v1/account/ledger changes nothing",
+    "dynamodb/generations.py:DynamoGenerations.live_of": "delete_model",
     "dynamodb/generations.py:DynamoGenerations.page": "GET /v1/generations changes nothing",
+    "dynamodb/models.py:DynamoModels.get": "models and trainings",
+    "dynamodb/models.py:DynamoModels.page": "GET /v1/models changes nothing",
+    "dynamodb/models.py:DynamoPhotos": "photos and trainings",
+    "dynamodb/trainings.py:DynamoTrainings.page": "GET /v1/models/{id}/trainings, and delete_model",
     "eventbridge.py:": "publish_changes, behind the table's stream",
     "rekognition.py:": "check_photo, of training photos",
     "replicate/account.py:": "operators",
@@ -28,6 +33,8 @@ ELSEWHERE = {
     "replicate/search.py:": "operators",
     "replicate/trainings.py:": "operators",
     "replicate/versions.py:": "operators",
+    "s3.py:S3Objects._is_missing": "check_photo and start_training, of an object that is gone",
+    "s3.py:S3Objects._read": "check_photo and start_training",
 }
 
 
