@@ -16,6 +16,7 @@ from api.openapi import document
 from revela import bootstrap
 from revela.domain import messages
 from revela.domain.job import TERMINAL, TRANSITIONS, Event, State
+from revela.domain.training_messages import TRAINING_ADVICE, TRAINING_FAILURES, TRAINING_REMEDIES
 from tests.unit.adapters import hostile_urls, test_outputs, test_outputs_hostile, test_replicate_token
 from tests.unit.usecases import test_webhook_rotation, webhook_cases
 
@@ -44,6 +45,11 @@ def error_codes() -> str:
         ("Of a request (`code`)", messages.ERRORS),
         ("Of one field (`invalid_params[].code`)", messages.PARAMS),
         ("Of a generation (`error.code`)", messages.FAILURES),
+        ("Of a training (`error.code`, why)", TRAINING_FAILURES),
+        ("Of a training (`error.code`, what to do: `error.advice`)", TRAINING_REMEDIES),
+        ("Of a photo and of a set of photos (verdicts and `report.missing`)", messages.PHOTOS),
+        ("Of what to do next with a model (`next_step.code`)", messages.STEPS),
+        ("Of advice on a training", TRAINING_ADVICE),
         ("Of a training photo, or a set of them", messages.PHOTOS),
     )
     lines: list[str] = []

@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
 from api.problems import problem
 from api.requests import language
-from api.routes import account, catalog, generations, service
+from api.routes import account, catalog, generations, models, photos, service, trainings
 from revela import bootstrap
 from revela.domain.errors import Refused, Transient
 from revela.observability import fault, kinds_of
@@ -58,7 +58,7 @@ def _methods_at(path: str) -> list[str]:
 
 
 app = APIGatewayHttpResolver()
-for routes in (generations, account, catalog, service):
+for routes in (generations, models, photos, trainings, account, catalog, service):
     app.include_router(routes.router)
 app.exception_handler(Refused)(refused)
 app.exception_handler(Transient)(temporarily_unavailable)

@@ -1,7 +1,8 @@
 """Answer the HTTP API: requests of users hold credits, write rows and queue work.
 
 Trigger   HTTP API, the routes of template.yaml; API Gateway has verified the token
-Changes   account, ledger, generation -> waiting | queued | canceled | gone; sends to GenerationQueue
+Changes   account, ledger; generation -> waiting | queued | canceled | gone; model -> draft | deleting;
+          photo -> awaiting_upload | gone; training -> queued | canceled; sends to the queues of both jobs
 Delivery  at most once; clients repeat, and a POST that spends is safe to repeat under its Idempotency-Key
 """
 

@@ -13,12 +13,21 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 
-from api import examples, problems, rendering, responses, schemas
-from api.catalog_schema import narrowed
+from api import problems, responses, schemas
+from api.catalog_schema import narrowed_generation, narrowed_training
+from api.examples import generations, models, photos
 from api.operations import OPERATIONS, STATUS_OF, Operation, Success
-from api.requests import BODY_MAX_BYTES, GENERATION_ID, IDEMPOTENCY_KEY
+from api.rendering.catalog import whole_catalog
+from api.requests import (
+    BODY_MAX_BYTES,
+    GENERATION_ID,
+    IDEMPOTENCY_KEY,
+    MODEL_ID,
+    PHOTO_ID,
+    TRAINING_ID,
+)
 from revela import __version__
-from revela.domain import messages
+from revela.domain import messages, training_messages
 from revela.domain.catalog import Catalog
 from revela.domain.errors import InvalidParam
 
@@ -36,6 +45,9 @@ EXAMPLE_ARGS = {
     "model": "flux-dev",
     "minutes": 4,
     "alternatives": "flux-schnell, sdxl",
+    "accepted": 3,
+    "needed": 5,
+    "left": 4,
 }
 EXAMPLE_INVALID_PARAMS = (InvalidParam("num_outputs", "out_of_range", {"minimum": 1, "maximum": 4}),)
 REQUEST_HEADERS: dict[str, Json] = {
@@ -57,7 +69,7 @@ REQUEST_HEADERS: dict[str, Json] = {
     },
 }
 HEADERS: dict[str, Json] = {
-    "Location": {"description": "Address of the generation.", "schema": {"type": "string"}},
+    "Location": {"description": "Address of what was made.", "schema": {"type": "string"}},
     "Retry-After": {"description": "Seconds to wait before asking again.", "schema": {"type": "integer"}},
     "Idempotency-Replayed": {
         "description": "Present when this is the first answer given again.",
@@ -78,6 +90,15 @@ HEADERS: dict[str, Json] = {
         "schema": {"type": "string", "enum": ["pt-BR", "en"]},
     },
 }
+CODES: dict[type[BaseModel], Iterable[str]] = {
+    schemas.Problem: STATUS_OF,
+    schemas.InvalidParam: messages.PARAMS,
+    schemas.Failure: messages.FAILURES,
+    schemas.TrainingFailure: training_messages.TRAINING_FAILURES,
+    schemas.PhotoRemark: messages.PHOTOS,
+    schemas.AdviceRemark: training_messages.TRAINING_ADVICE,
+    schemas.Said: (*messages.STEPS, *messages.PHOTOS),
+}
 
 
 def document(catalog: Catalog) -> Json:
@@ -90,8 +111,9 @@ def document(catalog: Catalog) -> Json:
         "info": {
             "title": "Revela API",
             "version": __version__,
-            "description": "Images from AI models, paid for in credits: held when asked for, charged when "
-            "delivered. Errors are problem documents (RFC 9457) with a stable `code`. Times are UTC.",
+            "description": "Images from AI models, and models of one's own trained from photos, paid for in "
+            "credits: held when asked for, charged when delivered. Errors are problem documents (RFC 9457) "
+            "with a stable `code`. Times are UTC.",
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": "/"}],
@@ -134,7 +156,7 @@ def _operation(operation: Operation, catalog: Catalog) -> Json:
                     "schema": _ref(operation.body),
                     "examples": {
                         name: {"value": request.model_dump(mode="json", exclude_none=True)}
-                        for name, request in examples.REQUESTS.items()
+                        for name, request in operation.body_examples.items()
                     },
                 }
             },
@@ -146,15 +168,23 @@ def _operation(operation: Operation, catalog: Catalog) -> Json:
 
 
 def _path_parameters(operation: Operation) -> Iterable[Json]:
-    if "{id}" in operation.path:
-        yield {
-            "name": "id",
-            "in": "path",
-            "required": True,
-            "description": "Any other form is answered with 404.",
-            "schema": {"type": "string", "pattern": f"^{GENERATION_ID.pattern}$"},
-            "example": examples.GENERATION_ID,
-        }
+    things = {
+        "id": (MODEL_ID, models.MODEL_ID)
+        if operation.path.startswith("/v1/models")
+        else (GENERATION_ID, generations.GENERATION_ID),
+        "photo_id": (PHOTO_ID, photos.PHOTO_ID),
+        "training_id": (TRAINING_ID, models.TRAINING_ID),
+    }
+    for name, (form, example) in things.items():
+        if f"{{{name}}}" in operation.path:
+            yield {
+                "name": name,
+                "in": "path",
+                "required": True,
+                "description": "Any other form is answered with 404.",
+                "schema": {"type": "string", "pattern": f"^{form.pattern}$"},
+                "example": example,
+            }
 
 
 def _query(operation: Operation) -> Iterable[Json]:
@@ -232,8 +262,15 @@ def _problem_example(code: str) -> Any:
 
 
 def _catalog_example(catalog: Catalog) -> schemas.Catalog:
-    first = catalog.model_copy(update={"models": catalog.models[:1], "plans": catalog.plans[:1]})
-    return rendering.whole_catalog(first, "en")
+    first = catalog.model_copy(
+        update={
+            "models": catalog.models[:1],
+            "fine_tunes": catalog.fine_tunes[:1],
+            "trainers": catalog.trainers[:1],
+            "plans": catalog.plans[:1],
+        }
+    )
+    return whole_catalog(first, "en")
 
 
 def _schemas(catalog: Catalog) -> Json:
@@ -249,13 +286,12 @@ def _schemas(catalog: Catalog) -> Json:
         list(used.items()), ref_template="#/components/schemas/{model}", schema_generator=_Schemas
     )
     found: Json = definitions["$defs"]
-    request = schemas.GenerationRequest.__name__
-    found[request] = narrowed(found[request], catalog)
-    for schema, codes in (
-        (schemas.Problem, STATUS_OF),
-        (schemas.InvalidParam, messages.PARAMS),
-        (schemas.Failure, messages.FAILURES),
+    for request, narrowed in (
+        (schemas.GenerationRequest.__name__, narrowed_generation),
+        (schemas.TrainingRequest.__name__, narrowed_training),
     ):
+        found[request] = narrowed(found[request], catalog)
+    for schema, codes in CODES.items():
         found[schema.__name__]["properties"]["code"]["enum"] = list(codes)
     return dict(sorted(found.items()))
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from aws_lambda_powertools.event_handler.api_gateway import Response
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
+from api.requests import language
 from api.schemas import Wire
 from revela.usecases.show_account import AccountView
 
@@ -44,6 +46,15 @@ def rate_limit(view: AccountView) -> dict[str, str]:
         "RateLimit-Remaining": str(max(0, limit - view.images_today)),
         "RateLimit-Reset": str(view.day_ends_in_s),
     }
+
+
+def poll(after_s: int | None) -> dict[str, str]:
+    """Tell when asking again makes sense, if it does."""
+    return {} if after_s is None else {"Retry-After": str(after_s)}
+
+
+def localized(event: APIGatewayProxyEventV2) -> dict[str, str]:
+    return {"Content-Language": language(event), "Vary": "Accept-Language"}
 
 
 def without_body(status: int, headers: Mapping[str, str] | None = None) -> Response[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from aws_lambda_powertools.event_handler.api_gateway import Response
 
-from api import rendering, schemas
+from api import schemas
+from api.rendering import accounts as rendering
 from api.requests import language, query, signed_in_user
 from api.responses import answer, rate_limit
 from api.routing import Router

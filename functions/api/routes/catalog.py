@@ -7,7 +7,7 @@ from functools import cache
 
 from aws_lambda_powertools.event_handler.api_gateway import Response
 
-from api import rendering
+from api.rendering.catalog import whole_catalog
 from api.requests import language, matches
 from api.responses import PUBLIC, json_text, without_body
 from api.routing import Router
@@ -30,5 +30,5 @@ def show() -> Response[str]:
 @cache
 def rendered(wanted: Language) -> tuple[str, str]:
     """Return the catalog's JSON and its entity tag; the catalog changes with a deployment only."""
-    text = rendering.whole_catalog(bootstrap.ports().catalog, wanted).model_dump_json()
+    text = whole_catalog(bootstrap.ports().catalog, wanted).model_dump_json()
     return text, f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from aws_lambda_powertools.event_handler.api_gateway import Response
 
-from api import rendering, schemas
+from api import schemas
+from api.rendering import generations as rendering
 from api.requests import (
+    MODEL_ID,
     generation_ref,
     idempotency_key,
     json_object,
     language,
     matches,
+    possible,
     query,
     signed_in_user,
     validated,
 )
-from api.responses import PRIVATE, answer, rate_limit, without_body
+from api.responses import PRIVATE, answer, localized, poll, rate_limit, without_body
 from api.routing import Router
 from revela import bootstrap
 from revela.domain.generation import Generation
 from revela.domain.job import State
 from revela.usecases.accept_generation import AcceptGeneration
+from revela.usecases.image_models import OWN
 from revela.usecases.list_generations import ListGenerations
 from revela.usecases.show_generation import GenerationView
 
@@ -33,6 +37,7 @@ def create() -> Response[str]:
     user_id = signed_in_user(event)
     key, requested = idempotency_key(event), json_object(event)
     validated(schemas.GenerationRequest, requested)
+    _possible_model(requested.get("model"))
     accepted = bootstrap.accept_generation()(AcceptGeneration(user_id, requested, key))
     # As it was accepted, live and without URLs: a replay is the first answer byte for byte.
     headers = {"Location": f"/v1/generations/{accepted.generation.id}"}
@@ -47,6 +52,7 @@ def create() -> Response[str]:
 def list_page() -> Response[str]:
     event = router.event
     user_id, wanted = signed_in_user(event), query(event, schemas.GenerationsQuery)
+    _possible_model(wanted.model)
     page = bootstrap.list_generations()(
         ListGenerations(
             user_id,
@@ -56,7 +62,7 @@ def list_page() -> Response[str]:
             model=wanted.model,
         )
     )
-    return answer(rendering.generation_page(page, language(event)), headers=_localized())
+    return answer(rendering.generation_page(page, language(event)), headers=localized(event))
 
 
 @router.get("/v1/generations/<generation_id>")
@@ -65,7 +71,7 @@ def show(generation_id: str) -> Response[str]:
     view = bootstrap.show_generation()(generation_ref(event, generation_id))
     # Weak: URLs are signed with the credentials of the process, which differ while all else is the same.
     etag = f'W/"{view.tag}-{language(event)}"'
-    headers = {"ETag": etag, **_poll(view.generation), **_localized()}
+    headers = {"ETag": etag, **poll(rendering.poll_after_s(view.generation)), **localized(router.event)}
     if matches(event, etag):
         return without_body(304, {"Cache-Control": PRIVATE, **headers})
     return answer(rendering.generation(view, language(event)), headers=headers)
@@ -83,16 +89,17 @@ def delete(generation_id: str) -> Response[str]:
     return without_body(204)
 
 
+def _possible_model(model_id: object) -> None:
+    """Raises NotFound for an id of an own model that nothing can have."""
+    if isinstance(model_id, str) and model_id.startswith(OWN):
+        possible(MODEL_ID, model_id)
+
+
 def _one(row: Generation, *, status: int, headers: dict[str, str] | None = None) -> Response[str]:
     """Answer with a generation that has no images: just accepted, or canceled."""
     shown = rendering.generation(GenerationView(row, {}, None), language(router.event))
-    return answer(shown, status=status, headers={**(headers or {}), **_poll(row), **_localized()})
-
-
-def _poll(row: Generation) -> dict[str, str]:
-    seconds = rendering.poll_after_s(row)
-    return {} if seconds is None else {"Retry-After": str(seconds)}
-
-
-def _localized() -> dict[str, str]:
-    return {"Content-Language": language(router.event), "Vary": "Accept-Language"}
+    return answer(
+        shown,
+        status=status,
+        headers={**(headers or {}), **poll(rendering.poll_after_s(row)), **localized(router.event)},
+    )

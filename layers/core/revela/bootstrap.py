@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from revela.domain.catalog import Catalog
     from revela.domain.generation import Generation
     from revela.domain.ledger import LedgerEntry
+    from revela.domain.personal_model import PersonalModel
+    from revela.domain.photo import Photo
+    from revela.domain.training import Training
     from revela.ports import (
         Accounts,
         Archives,
@@ -50,9 +53,14 @@ if TYPE_CHECKING:
         WebhookUrls,
     )
     from revela.usecases.accept_generation import Accepted
+    from revela.usecases.accept_training import AcceptedTraining
+    from revela.usecases.advise_training import AdviceView
     from revela.usecases.hear_webhook import Verdict
+    from revela.usecases.list_photos import PhotosView
+    from revela.usecases.request_photo_uploads import PhotoUpload
     from revela.usecases.show_account import AccountView
     from revela.usecases.show_generation import GenerationView
+    from revela.usecases.show_model import ModelView
 
 
 class LambdaContext(Protocol):
@@ -344,10 +352,45 @@ def accept_generation() -> partial[Accepted]:
 
 
 @cache
+def accept_training() -> partial[AcceptedTraining]:
+    from revela.usecases.accept_training import accept_training
+
+    return partial(accept_training, ports=ports())
+
+
+@cache
+def advise_training() -> partial[AdviceView]:
+    from revela.usecases.advise_training import advise_training
+
+    return partial(advise_training, ports=ports())
+
+
+@cache
 def cancel_generation() -> partial[Generation]:
     from revela.usecases.cancel_generation import cancel_generation
 
     return partial(cancel_generation, ports=ports())
+
+
+@cache
+def cancel_training() -> partial[Training]:
+    from revela.usecases.cancel_training import cancel_training
+
+    return partial(cancel_training, ports=ports())
+
+
+@cache
+def change_model() -> partial[PersonalModel]:
+    from revela.usecases.change_model import change_model
+
+    return partial(change_model, ports=ports())
+
+
+@cache
+def change_photo() -> partial[Photo]:
+    from revela.usecases.change_photo import change_photo
+
+    return partial(change_photo, ports=ports())
 
 
 @cache
@@ -358,10 +401,31 @@ def check_photo() -> partial[None]:
 
 
 @cache
+def create_model() -> partial[PersonalModel]:
+    from revela.usecases.create_model import create_model
+
+    return partial(create_model, ports=ports())
+
+
+@cache
 def delete_generation() -> partial[None]:
     from revela.usecases.delete_generation import delete_generation
 
     return partial(delete_generation, ports=ports())
+
+
+@cache
+def delete_model() -> partial[PersonalModel]:
+    from revela.usecases.delete_model import delete_model
+
+    return partial(delete_model, ports=ports())
+
+
+@cache
+def delete_photo() -> partial[None]:
+    from revela.usecases.delete_photo import delete_photo
+
+    return partial(delete_photo, ports=ports())
 
 
 @cache
@@ -400,6 +464,27 @@ def list_ledger() -> partial[Page[LedgerEntry]]:
 
 
 @cache
+def list_models() -> partial[Page[PersonalModel]]:
+    from revela.usecases.show_model import list_models
+
+    return partial(list_models, ports=ports())
+
+
+@cache
+def list_photos() -> partial[PhotosView]:
+    from revela.usecases.list_photos import list_photos
+
+    return partial(list_photos, ports=ports())
+
+
+@cache
+def list_trainings() -> partial[Page[Training]]:
+    from revela.usecases.show_training import list_trainings
+
+    return partial(list_trainings, ports=ports())
+
+
+@cache
 def open_account() -> partial[Account]:
     from revela.usecases.open_account import open_account
 
@@ -421,6 +506,13 @@ def reconcile_jobs() -> partial[int]:
 
 
 @cache
+def request_photo_uploads() -> partial[list[PhotoUpload]]:
+    from revela.usecases.request_photo_uploads import request_photo_uploads
+
+    return partial(request_photo_uploads, ports=ports())
+
+
+@cache
 def show_account() -> partial[AccountView]:
     from revela.usecases.show_account import show_account
 
@@ -432,6 +524,27 @@ def show_generation() -> partial[GenerationView]:
     from revela.usecases.show_generation import show_generation
 
     return partial(show_generation, ports=ports())
+
+
+@cache
+def show_model() -> partial[ModelView]:
+    from revela.usecases.show_model import show_model
+
+    return partial(show_model, ports=ports())
+
+
+@cache
+def show_photo() -> partial[PhotosView]:
+    from revela.usecases.show_photo import show_photo
+
+    return partial(show_photo, ports=ports())
+
+
+@cache
+def show_training() -> partial[Training]:
+    from revela.usecases.show_training import show_training
+
+    return partial(show_training, ports=ports())
 
 
 @cache

@@ -169,6 +169,20 @@ PARAMS: dict[str, dict[Language, str]] = {
     "must_be_number": {"en": "must be a number", "pt-BR": "deve ser um número"},
     "must_be_boolean": {"en": "must be true or false", "pt-BR": "deve ser verdadeiro ou falso"},
     "must_be_string": {"en": "must be text", "pt-BR": "deve ser um texto"},
+    "must_be_list": {"en": "must be a list", "pt-BR": "deve ser uma lista"},
+    "must_be_object": {"en": "must be an object", "pt-BR": "deve ser um objeto"},
+    "number_of_entries": {
+        "en": "must have from {minimum} to {maximum} entries",
+        "pt-BR": "deve ter de {minimum} a {maximum} itens",
+    },
+    "must_be_accepted": {
+        "en": "must be true: without this consent no model is made",
+        "pt-BR": "deve ser true: sem este consentimento nenhum modelo é criado",
+    },
+    "class_word_form": {
+        "en": "must be one to three words of letters, with at most {maximum} characters",
+        "pt-BR": "deve ter de uma a três palavras de letras, com no máximo {maximum} caracteres",
+    },
     "must_not_be_empty": {"en": "must not be empty", "pt-BR": "não pode ser vazio"},
     "too_long": {
         "en": "must have at most {maximum} characters",

@@ -23,7 +23,13 @@ class ChangeModel:
 
 
 def change_model(command: ChangeModel, *, ports: Ports) -> PersonalModel:
-    """Raises NotFound, NotNow while it is being deleted, InvalidRequest when it has no such version."""
+    """Return the model as it now is.
+
+    Raises:
+        NotFound: the user has no such model.
+        NotNow: it is being deleted; a version is chosen before there is any.
+        InvalidRequest: it has no such version.
+    """
     for _ in contended(ports):
         model = personal_models.get(command.model, ports=ports)
         wanted: dict[str, Any] = {}
@@ -31,6 +37,8 @@ def change_model(command: ChangeModel, *, ports: Ports) -> PersonalModel:
             wanted["name"] = command.name
         if command.chosen_version is not None:
             versions = [version.id for version in model.versions]
+            if not versions:
+                raise NotNow("model_untrained")
             if command.chosen_version not in versions:
                 allowed = {"allowed": ", ".join(versions)}
                 raise InvalidRequest(
@@ -38,6 +46,8 @@ def change_model(command: ChangeModel, *, ports: Ports) -> PersonalModel:
                     invalid_params=[InvalidParam("chosen_version", "not_one_of", allowed)],
                 )
             wanted["chosen_version"] = command.chosen_version
+        if not wanted:
+            return model
         now = ports.clock.now()
         after = model.changed(now, **wanted)
         try:

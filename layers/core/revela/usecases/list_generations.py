@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from revela.domain.job import State
 from revela.ports import Page, Ports
+from revela.usecases.image_models import OWN
 from revela.usecases.show_generation import GenerationView, view
 
 
@@ -26,8 +27,11 @@ def list_generations(command: ListGenerations, *, ports: Ports) -> Page[Generati
     Raises:
         InvalidRequest: the catalog has no such model; a bad cursor.
     """
-    # A misspelt model would answer with an empty list, which reads as "you have none".
-    model = ports.catalog.model(command.model).id if command.model is not None else None
+    model = command.model
+    if model is not None and not model.startswith(OWN):
+        # A misspelt model would answer with an empty list, which reads as "you have none". What was made
+        # with an own model outlives it.
+        model = ports.catalog.model(model).id
     page = ports.generations.page(
         command.user_id, limit=command.limit, cursor=command.cursor, state=command.state, model=model
     )

@@ -84,6 +84,9 @@ class Client:
     def post(self, path: str, body: Any = UNSET, **options: Any) -> Answer:
         return self.call("POST", path, body, **options)
 
+    def patch(self, path: str, body: Any = UNSET, **options: Any) -> Answer:
+        return self.call("PATCH", path, body, **options)
+
     def delete(self, path: str, **options: Any) -> Answer:
         return self.call("DELETE", path, **options)
 

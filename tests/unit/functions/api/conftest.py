@@ -32,14 +32,7 @@ def _forget() -> None:
     requests.open_once.cache_clear()
     catalog.rendered.cache_clear()
     service.rendered.cache_clear()
-    for name in (
-        "accept_generation",
-        "cancel_generation",
-        "delete_generation",
-        "list_generations",
-        "list_ledger",
-        "open_account",
-        "show_account",
-        "show_generation",
-    ):
-        getattr(bootstrap, name).cache_clear()
+    for wired in vars(bootstrap).values():
+        # Use cases, each wired once in a process.
+        if hasattr(wired, "cache_clear") and wired is not bootstrap.ports:
+            wired.cache_clear()

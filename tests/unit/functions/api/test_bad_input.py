@@ -190,7 +190,7 @@ def test_a_refused_field_is_told_what_would_be_taken(api: Client) -> None:
 
     assert reasons == {
         "steps": "is not a field of this request; it takes model, prompt, negative_prompt, width, height, "
-        "aspect_ratio, num_inference_steps, guidance_scale, num_outputs, seed, format, quality",
+        "aspect_ratio, num_inference_steps, guidance_scale, lora_scale, num_outputs, seed, format, quality",
         "num_inference_steps": "must be from 20 to 50",
         "negative_prompt": "is not taken by flux-dev; it takes prompt, num_inference_steps, guidance_scale, "
         "num_outputs, seed, format, quality, width, height, aspect_ratio",

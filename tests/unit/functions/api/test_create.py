@@ -26,6 +26,7 @@ def test_a_request_is_accepted_with_its_credits_held(api: Client, ports: ApiPort
         "height": 1024,
         "num_inference_steps": 28,
         "guidance_scale": 3.0,
+        "lora_scale": None,
         "num_outputs": 2,
         "seed": 7,
         "format": "webp",

@@ -8,10 +8,13 @@ import pytest
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from api import examples, operations
+from api import operations
 from api.app import app
+from api.examples.generations import REQUESTS
+from api.examples.models import MODEL_ID
+from api.examples.trainings import REQUESTS as TRAINING_REQUESTS
 from api.openapi import document
-from revela.domain import messages
+from revela.domain import messages, training_messages
 from revela.domain.errors import InvalidRequest
 from tests.fakes import load_catalog
 from tests.unit.functions.api.client import DOCUMENT
@@ -54,12 +57,19 @@ def test_every_example_is_what_its_schema_takes() -> None:
                     assert OAS31Validator(schema).is_valid(example), (method, path)
 
 
-@pytest.mark.parametrize("name", examples.REQUESTS)
+@pytest.mark.parametrize("name", REQUESTS)
 def test_the_examples_of_requests_would_be_accepted(name: str) -> None:
-    request = examples.REQUESTS[name].model_dump(exclude_none=True)
+    request = REQUESTS[name].model_dump(exclude_none=True)
     model = load_catalog().model(request.pop("model"))
 
     assert model.complete(request, max_outputs=4)["prompt"] == request["prompt"]
+
+
+@pytest.mark.parametrize("name", TRAINING_REQUESTS)
+def test_the_examples_of_trainings_would_be_accepted(name: str) -> None:
+    request = TRAINING_REQUESTS[name].model_dump(exclude_none=True)
+
+    assert load_catalog().trainer(request.pop("trainer", None)).complete(request)["steps"]
 
 
 def test_all_but_the_open_operations_ask_for_a_token() -> None:
@@ -76,8 +86,10 @@ def test_all_but_the_open_operations_ask_for_a_token() -> None:
 
 def test_the_request_schema_refuses_nothing_that_the_catalog_takes() -> None:
     schema = OAS31Validator(DOCUMENT["components"]["schemas"]["GenerationRequest"])
-    for model in load_catalog().models:
-        whole = {"model": model.id, "prompt": "x"}
+    catalog = load_catalog()
+    own = [(MODEL_ID, fine_tune) for fine_tune in catalog.fine_tunes]
+    for id_, model in [*((model.id, model) for model in catalog.models), *own]:
+        whole = {"model": id_, "prompt": "x"}
         assert schema.is_valid(whole)
         for ratio, (width, height) in model.sizes.ratios.items():
             assert schema.is_valid({**whole, "aspect_ratio": ratio})
@@ -86,6 +98,31 @@ def test_the_request_schema_refuses_nothing_that_the_catalog_takes() -> None:
             for value in (parameter.minimum, parameter.maximum, parameter.default, *parameter.enum):
                 if value is not None:
                     assert schema.is_valid({**whole, name: value}), (model.id, name, value)
+
+
+def test_the_request_schema_of_trainings_refuses_nothing_that_a_trainer_takes() -> None:
+    schema = OAS31Validator(DOCUMENT["components"]["schemas"]["TrainingRequest"])
+    for trainer in load_catalog().trainers:
+        assert schema.is_valid({"trainer": trainer.id})
+        for name, parameter in trainer.parameters.items():
+            for value in (parameter.minimum, parameter.maximum, parameter.default, *parameter.choices):
+                if value is not None:
+                    assert schema.is_valid({"trainer": trainer.id, name: value}), (trainer.id, name, value)
+
+
+@pytest.mark.parametrize("name", ["steps", "learning_rate", "batch_size", "lora_rank"])
+def test_what_no_trainer_takes_is_outside_the_request_schema(name: str) -> None:
+    schema = DOCUMENT["components"]["schemas"]["TrainingRequest"]
+    bounds = schema["properties"][name]
+    for value in (bounds["minimum"] / 2, bounds["maximum"] + 1):
+        assert not OAS31Validator(schema).is_valid({name: value})
+
+
+@pytest.mark.parametrize("model", ["flux", "mdl_", "mdl_1", MODEL_ID + "0", MODEL_ID.lower()])
+def test_what_is_no_model_is_outside_the_request_schema(model: str) -> None:
+    schema = OAS31Validator(DOCUMENT["components"]["schemas"]["GenerationRequest"])
+
+    assert not schema.is_valid({"model": model, "prompt": "x"})
 
 
 @pytest.mark.parametrize("name", ["num_inference_steps", "guidance_scale", "num_outputs", "seed", "quality"])
@@ -102,5 +139,29 @@ def test_what_no_model_takes_is_outside_the_request_schema(name: str) -> None:
 def test_a_generation_shows_every_parameter_of_every_model() -> None:
     shown = json.loads(json.dumps(DOCUMENT["components"]["schemas"]["GenerationParams"]["properties"]))
 
-    for model in load_catalog().models:
+    catalog = load_catalog()
+    for model in (*catalog.models, *catalog.fine_tunes):
         assert set(model.parameters) <= set(shown)
+
+
+def test_a_training_shows_every_parameter_of_every_trainer() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+
+    for trainer in load_catalog().trainers:
+        assert set(trainer.parameters) <= set(schemas["TrainingParams"]["properties"])
+        assert set(trainer.parameters) <= set(schemas["TrainingRequest"]["properties"])
+
+
+def test_a_texts_code_is_one_of_those_that_are_documented() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    texts = {
+        "Failure": messages.FAILURES,
+        "TrainingFailure": training_messages.TRAINING_FAILURES,
+        "PhotoRemark": messages.PHOTOS,
+        "AdviceRemark": training_messages.TRAINING_ADVICE,
+        "Said": messages.STEPS | messages.PHOTOS,
+    }
+
+    assert set(training_messages.TRAINING_REMEDIES) == set(training_messages.TRAINING_FAILURES)
+    for name, catalog in texts.items():
+        assert schemas[name]["properties"]["code"]["enum"] == list(catalog), name
