@@ -32,7 +32,6 @@ def photos_now(ref: ModelRef, *, ports: Ports) -> list[Photo]:
 
 
 def as_of(photo: Photo, now: datetime) -> Photo:
-    """Return a photo as it counts now."""
     """Return the photo, expired when it was kept for its time: its clean copy is gone, or about to be."""
     kept = photo.expires_at is None or photo.expires_at > now
     return photo if kept else photo.model_copy(update={"state": PhotoState.EXPIRED})
