@@ -25,7 +25,9 @@ MINISTACK_PYTHON = ROOT / ".local" / "venvs" / "ministack" / "bin" / "python"
 # The settings that people know by the names of their variables, beside the provider's.
 PARAMETER_OF = {
     "AI_PROVIDER": "AIProvider",
+    "COPY_WEIGHTS": "CopyWeights",
     "LOG_LEVEL": "LogLevel",
+    "PHOTO_RETENTION_DAYS": "PhotoRetentionDays",
     "REPLICATE_CREATES_PER_MINUTE": "ReplicateCreatesPerMinute",
     "REPLICATE_READS_PER_MINUTE": "ReplicateReadsPerMinute",
 }
@@ -162,6 +164,7 @@ def _parameters(provider: Provider, issuer_url: str, endpoint_url: str) -> dict[
     return {
         "AwsEndpointUrl": endpoint_url,
         "KeepData": "false",
+        "FaceInspector": "opencv",
         "JwtIssuer": issuer_url,
         "JwtAudience": AUDIENCE,
         "ReplicateApiBaseUrl": provider.api_url,
