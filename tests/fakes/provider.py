@@ -82,7 +82,7 @@ class FakeProvider:
             return self._end(
                 prediction_id,
                 PredictionStatus.SUCCEEDED,
-                trained_version=f"{request.destination}:{len(self.trainings):064x}",
+                trained_version=f"{request.destination}:{int(prediction_id.removeprefix('training')):064x}",
                 weights_url=weights,
                 predict_time_s=1200.0,
             )

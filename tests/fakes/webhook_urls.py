@@ -12,4 +12,5 @@ class FakeWebhookUrls:
     def for_job(self, ref: Ref, attempt: int) -> str | None:
         if self.base is None:
             return None
-        return f"{self.base}/api/webhooks/generation?user={ref.user_id}&id={ref.id}&attempt={attempt}&token=t"
+        kind = "training" if ref.of_training else "generation"
+        return f"{self.base}/api/webhooks/{kind}?user={ref.user_id}&id={ref.id}&attempt={attempt}&token=t"

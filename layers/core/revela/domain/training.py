@@ -23,7 +23,9 @@ class TrainingPhoto(BaseModel):
 
 
 class Training(Job):
-    """`params` are complete, in our names. `input_url` names the archive that this attempt was sent with.
+    """`params` are complete, in our names. `fine_tune` is the catalog's id of what will be made.
+
+    `input_url` names the archive that this attempt was sent with.
 
     `progress_percent` and `left_s` are what the trainer's log told last.
     """
@@ -32,6 +34,7 @@ class Training(Job):
 
     model_id: str
     trainer: str
+    fine_tune: str
     params: dict[str, Any]
     kind: ModelKind
     trigger_word: str

@@ -103,6 +103,7 @@ def _accept(
         state=State.QUEUED,
         model_id=model.id,
         trainer=trainer.id,
+        fine_tune=trainer.fine_tune,
         provider_version=trainer.provider.reference,
         params=dict(params),
         kind=model.kind,

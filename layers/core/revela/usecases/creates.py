@@ -26,6 +26,7 @@ from revela.domain.retry import (
 from revela.ports import Ports, Ref
 from revela.usecases.model_health import report_failure
 from revela.usecases.moving import Move, move
+from revela.usecases.polling import slow_down
 from revela.usecases.provider_predictions import record_prediction
 
 
@@ -66,7 +67,18 @@ def create_once(claimed: Job, create: Callable[[], Prediction], *, ports: Ports)
 def _refused(claimed: Job, error: ProviderUnavailable, ports: Ports) -> None:
     """Nothing was created: back to the queue with the same hold, to be tried when it may work."""
     now = ports.clock.now()
-    wait = backoff(REFUSED_WAIT, claimed.refusals, fraction=ports.entropy.fraction())
+    wait = wait_after(error, claimed.refusals, ports=ports)
+    again_at = now + wait
+    ports.telemetry.warning(
+        "create_refused", job_id=claimed.id, reason=type(error).__name__, wait_s=wait.total_seconds()
+    )
+    _back_to_queue(claimed, again_at, ports)
+    tell_pace(error, sent_at=claimed.claimed_at or now, again_at=again_at, row=claimed, ports=ports)
+
+
+def wait_after(error: ProviderTransient, refusals: int, *, ports: Ports) -> timedelta:
+    """Return how long a job waits that was refused so often before."""
+    wait = backoff(REFUSED_WAIT, refusals, fraction=ports.entropy.fraction())
     match error:
         case ProviderThrottled(retry_after_s=float() | int() as retry_after_s):
             wait = timedelta(seconds=retry_after_s)
@@ -76,14 +88,18 @@ def _refused(claimed: Job, error: ProviderUnavailable, ports: Ports) -> None:
         case ProviderUnauthorized():
             wait = max(wait, UNAUTHORIZED_WAIT)
             ports.telemetry.count("ProviderUnauthorized")
-    again_at = now + wait
-    ports.telemetry.warning(
-        "create_refused", job_id=claimed.id, reason=type(error).__name__, wait_s=wait.total_seconds()
-    )
-    _back_to_queue(claimed, again_at, ports)
-    # These refusals are the account's, not this create's.
-    sent_at = claimed.claimed_at or now
-    if isinstance(error, ProviderThrottled):
+    return wait
+
+
+def tell_pace(
+    error: ProviderTransient, *, sent_at: datetime, again_at: datetime, row: Job, ports: Ports
+) -> None:
+    """Have all others wait as well: a refusal of this kind is the account's, not one request's."""
+    now = ports.clock.now()
+    if isinstance(error, ProviderThrottled) and Ref(row.user_id, row.id).of_training:
+        # Replicate limits creates of predictions alone; those of trainings count among all other requests.
+        slow_down(error, sent_at, ports)
+    elif isinstance(error, ProviderThrottled):
         rate = ports.pace.create_refused(sent_at=sent_at, now=now, until=again_at)
         if rate is not None:
             ports.telemetry.count("CreatesPerMinute", rate)

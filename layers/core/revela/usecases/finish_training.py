@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from revela.domain.change import ModelWrite
-from revela.domain.errors import Conflict, InvalidRequest, OutputUnusable, ProviderTransient, Transient
+from revela.domain.errors import Conflict, InvalidRequest, OutputUnusable, Transient
 from revela.domain.job import Event, State
 from revela.domain.personal_model import ModelState, TrainedVersion
 from revela.domain.policy import PUBLISHING_NEEDS_S, SAVING_RETRY, TRAINING_SAVING_LEASE
@@ -24,11 +24,14 @@ from revela.usecases.ended_predictions import Rules, ended_without_result
 from revela.usecases.model_health import report_failure, report_success
 from revela.usecases.moving import Move, move
 from revela.usecases.provider_predictions import claim_of, disown, record_prediction
+from revela.usecases.training_uploads import forget_upload
 
 OF_TRAININGS = Rules(
     failed=training_rule_for, aborted=TRAINING_ABORTED, canceled=TRAINING_TIMED_OUT, empty=NO_VERSION
 )
 WEIGHTS_TYPE = "application/x-tar"
+# Then the training is settled without a copy of its weights: its version works, and its hold must end.
+SAVING_TRIES = 8
 
 
 def finish_training(report: ProviderReport, *, ports: Ports, until: datetime) -> None:
@@ -63,7 +66,7 @@ def finish_training(report: ProviderReport, *, ports: Ports, until: datetime) ->
         if row.state is State.SAVING:
             _save(row, prediction, ports=ports, until=until)
         else:
-            _forget_upload(row, ports)
+            forget_upload(row, ports=ports)
         return
     ports.telemetry.info(
         "nothing_to_finish", training_id=ref.id, prediction_id=prediction.id, status=prediction.status
@@ -95,7 +98,11 @@ def _decide_saving(row: Training, ports: Ports) -> Move | None:
     if row.lease_until is not None and row.lease_until > now:
         return None
     lease = now + TRAINING_SAVING_LEASE
-    return Move(Event.SAVING_RECLAIMED, State.SAVING, changes={"lease_until": lease, "due_at": lease})
+    changes: dict[str, object] = {"lease_until": lease, "due_at": lease}
+    if row.lease_until is not None:
+        # Whoever held it died, of what may be too much for the next one as well.
+        changes["save_failures"] = row.save_failures + 1
+    return Move(Event.SAVING_RECLAIMED, State.SAVING, changes=changes)
 
 
 def _tell_health(row: Training, prediction: Prediction, ports: Ports) -> None:
@@ -112,7 +119,7 @@ def _save(row: Training, prediction: Prediction, *, ports: Ports, until: datetim
         return seen.state is State.SAVING and seen.lease_until == row.lease_until
 
     try:
-        weights_key = _copy_weights(row, prediction, ports) if ports.policies.copies_weights else None
+        weights_key = _copy_weights(row, prediction, ports)
         if ports.clock.now() + timedelta(seconds=PUBLISHING_NEEDS_S) > until:
             raise Transient("not enough time left to settle")
     except Transient as error:
@@ -132,7 +139,7 @@ def _save(row: Training, prediction: Prediction, *, ports: Ports, until: datetim
             id=seen.training_id,
             provider_version=seen.trained_version,
             trainer=seen.trainer,
-            fine_tune=ports.catalog.trainer(seen.trainer).fine_tune,
+            fine_tune=seen.fine_tune,
             trained_at=now,
             weights_key=weights_key,
         )
@@ -146,12 +153,15 @@ def _save(row: Training, prediction: Prediction, *, ports: Ports, until: datetim
 
     saved, _ = move(Ref(row.user_id, row.id), settle, ports=ports, seen=row)
     if saved is not None and saved.state.terminal:
-        _forget_upload(saved, ports)
+        forget_upload(saved, ports=ports)
 
 
 def _copy_weights(row: Training, prediction: Prediction, ports: Ports) -> str | None:
     """Keep the weights; without them the version still works at the provider."""
-    if prediction.weights_url is None:
+    if prediction.weights_url is None or not ports.policies.copies_weights:
+        return None
+    if row.save_failures >= SAVING_TRIES:
+        ports.telemetry.warning("weights_not_copied", training_id=row.id, reason="tried too often")
         return None
     key = f"{row.weights_prefix}trained_model.tar"
     try:
@@ -161,16 +171,6 @@ def _copy_weights(row: Training, prediction: Prediction, ports: Ports) -> str | 
         ports.telemetry.warning("weights_not_copied", training_id=row.id, reason=unusable.reason)
         return None
     return key
-
-
-def _forget_upload(row: Training, ports: Ports) -> None:
-    """The photos have served their attempt; what cannot be deleted now the provider forgets in a day."""
-    if row.input_file_id is None:
-        return
-    try:
-        ports.provider.delete_file(row.input_file_id)
-    except ProviderTransient as error:
-        ports.telemetry.warning("upload_not_deleted", training_id=row.id, reason=type(error).__name__)
 
 
 def _delay(row: Training, mine: Callable[[Training], bool], error: Transient, ports: Ports) -> None:

@@ -273,6 +273,8 @@ def _note_progress(row: Training, prediction: Prediction, ports: Ports) -> None:
         if seen.state is not State.PROCESSING or seen.prediction_id != prediction.id:
             return None
         told = {"progress_percent": progress.percent, "left_s": progress.left_s}
+        if (seen.progress_percent, seen.left_s) == (progress.percent, progress.left_s):
+            return None
         return Move(Event.VISITED, State.PROCESSING, changes=told)
 
     move(_ref(row), decide, ports=ports)

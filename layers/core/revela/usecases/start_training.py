@@ -6,21 +6,21 @@ from datetime import datetime, timedelta
 
 from revela.domain.errors import (
     ArchiveIncomplete,
+    ProviderNotFound,
     ProviderRejected,
-    ProviderThrottled,
     ProviderTransient,
     Refused,
 )
 from revela.domain.job import Event, Failure, State, fingerprint
 from revela.domain.policy import TRAINING_START_LEASE
-from revela.domain.retry import REFUSED_WAIT, backoff
+from revela.domain.retry import MODEL_AWAY_WAIT, backoff
 from revela.domain.training import Training
 from revela.ports import ArchiveEntry, CreateTraining, Ports, Ref, UploadedFile
-from revela.usecases.creates import create_once, may_start, postpone
+from revela.usecases.creates import create_once, may_start, postpone, tell_pace, wait_after
 from revela.usecases.model_health import rests_until
 from revela.usecases.moving import Move, move
-from revela.usecases.polling import slow_down
 from revela.usecases.provider_predictions import cancel_at_provider
+from revela.usecases.training_uploads import forget_upload
 
 # Packing and uploading thirty photos, and a create at its time-out, must fit into what is left.
 ONE_TRAINING_NEEDS = timedelta(seconds=100)
@@ -57,7 +57,7 @@ def start_training(ref: Ref, *, ports: Ports, until: datetime) -> None:
         return
     try:
         _start(row, ports, until)
-    except ProviderTransient as error:
+    except (ProviderTransient, ProviderRejected, ProviderNotFound) as error:
         # Before the claim: nothing was created, and what was uploaded the provider forgets in a day.
         _again_later(row, error, ports)
     except Refused as error:
@@ -70,6 +70,8 @@ def _start(row: Training, ports: Ports, until: datetime) -> None:
     destination = f"{ports.provider.account_name()}/{DESTINATION.format(trainer=trainer.id)}"
     ports.provider.ensure_destination(destination)
     webhook_url = ports.webhook_urls.for_job(Ref(row.user_id, row.id), row.attempt + 1)
+    # Of an attempt that never came about: nobody else forgets it.
+    forget_upload(row, ports=ports)
     try:
         uploaded = _upload(row, ports)
     except ArchiveIncomplete:
@@ -81,7 +83,7 @@ def _start(row: Training, ports: Ports, until: datetime) -> None:
     training_input = trainer.render_training_input(row.params, row.subject, input_images_url=uploaded.url)
     slot = ports.pace.reserve_read(now=ports.clock.now(), before=until - ONE_CREATE_NEEDS)
     if slot is None:
-        ports.provider.delete_file(uploaded.id)
+        _forget_again(row, uploaded, ports)
         postpone(row, ports.clock.now(), ports)
         return
     ports.clock.sleep_until(slot)
@@ -111,10 +113,18 @@ def _start(row: Training, ports: Ports, until: datetime) -> None:
 
     claimed, moved = move(Ref(row.user_id, row.id), claim, ports=ports, seen=row)
     if claimed is None or not moved:
-        ports.provider.delete_file(uploaded.id)
+        _forget_again(row, uploaded, ports)
         return
     request = CreateTraining(row.provider_version, destination, training_input, webhook_url)
     create_once(claimed, lambda: ports.provider.create_training(request), ports=ports)
+    after = ports.trainings.get(Ref(row.user_id, row.id))
+    if after is not None and after.state.terminal:
+        # Rejected for good: no webhook will tell, and nobody starts it again.
+        forget_upload(after, ports=ports)
+
+
+def _forget_again(row: Training, uploaded: UploadedFile, ports: Ports) -> None:
+    forget_upload(row.model_copy(update={"input_file_id": uploaded.id}), ports=ports)
 
 
 def _upload(row: Training, ports: Ports) -> UploadedFile:
@@ -134,11 +144,16 @@ def _blocked_until(ports: Ports, now: datetime) -> datetime | None:
     return until if until is not None and until > now else None
 
 
-def _again_later(row: Training, error: ProviderTransient, ports: Ports) -> None:
+def _again_later(
+    row: Training, error: ProviderTransient | ProviderRejected | ProviderNotFound, ports: Ports
+) -> None:
     now = ports.clock.now()
-    if isinstance(error, ProviderThrottled):
-        slow_down(error, now, ports)
-    wait = backoff(REFUSED_WAIT, row.refusals, fraction=ports.entropy.fraction())
+    if isinstance(error, ProviderTransient):
+        wait = wait_after(error, row.refusals, ports=ports)
+        tell_pace(error, sent_at=now, again_at=now + wait, row=row, ports=ports)
+    else:
+        # The destination cannot be had: it may be made by hand, as long as a job may be queued.
+        wait = backoff(MODEL_AWAY_WAIT, row.refusals, fraction=ports.entropy.fraction())
     ports.telemetry.warning("training_not_started", training_id=row.id, reason=type(error).__name__)
 
     def decide(seen: Training) -> Move | None:

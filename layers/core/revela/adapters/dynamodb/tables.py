@@ -101,6 +101,7 @@ class TrainingRow(JobRow):
 
     model_id = UnicodeAttribute()
     trainer = UnicodeAttribute()
+    fine_tune = UnicodeAttribute()
     kind = UnicodeAttribute()
     trigger_word = UnicodeAttribute()
     class_word = UnicodeAttribute()

@@ -63,8 +63,8 @@ class ReplicateProvider:
     def create_training(self, request: CreateTraining) -> Prediction:
         model, _, version = request.trainer.partition(":")
         owner, _, name = model.partition("/")
-        return _trained(
-            self._trainings.create(
+        try:
+            created = self._trainings.create(
                 owner=owner,
                 name=name,
                 version=version,
@@ -72,7 +72,11 @@ class ReplicateProvider:
                 training_input=request.input,
                 webhook_url=request.webhook_url,
             )
-        )
+        except ProviderNotFound:
+            # The destination may have been deleted by hand since it was looked at: look again next time.
+            self._destinations.discard(request.destination)
+            raise
+        return _trained(created)
 
     def get_training(self, training_id: str) -> Prediction:
         return _trained(self._trainings.get(training_id))
