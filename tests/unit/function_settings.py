@@ -14,14 +14,24 @@ FUNCTIONS: dict[str, Any] = {
 }
 
 MOVING = ("catalog", "clock", "entropy", "telemetry", "generations", "accounts", "changes", "commands")
+# A training hands no place over: its workers see no generation and start nothing.
+OF_TRAININGS = ("catalog", "clock", "entropy", "telemetry", "trainings", "accounts", "changes", "health")
 # Ports that a function's use cases touch on any of their ways.
 TOUCHED = {
-    "api": (*MOVING, "health", "objects"),
+    "api": (*MOVING, "health", "models", "objects", "photos", "trainings"),
     "replicate_webhook": ("clock", "telemetry", "webhook_secrets"),
     "start_generation": (*MOVING, "health", "pace", "provider", "webhook_urls"),
     # Its provider is there to cancel: predictions of nobody, and those that were to be canceled.
     "finish_generation": (*MOVING, "health", "objects", "outputs", "pictures", "provider"),
-    "reconcile_jobs": (*MOVING, "objects", "pace", "provider", "webhook_secrets"),
+    "check_photo": (
+        *("clock", "entropy", "telemetry", "changes", "faces", "models", "objects", "photo_files", "photos"),
+        "policies",
+    ),
+    "start_training": (*OF_TRAININGS, "archives", "pace", "provider", "webhook_urls"),
+    "finish_training": (*OF_TRAININGS, "models", "objects", "policies", "provider", "weights"),
+    "reconcile_jobs": (
+        *(*MOVING, "models", "objects", "pace", "photos", "provider", "trainings", "webhook_secrets"),
+    ),
     "publish_changes": ("clock", "telemetry", "events"),
 }
 

@@ -38,6 +38,9 @@ LOADS = {
     "replicate_webhook": Loads(POWERTOOLS, AWS_CLIENT),
     "start_generation": Loads(POWERTOOLS | PYDANTIC, DYNAMODB | HTTP),
     "finish_generation": Loads(POWERTOOLS | PYDANTIC, DYNAMODB | HTTP | {"PIL"}),
+    "check_photo": Loads(POWERTOOLS | PYDANTIC, DYNAMODB | {"PIL", "_pillow_heif", "pillow_heif"}),
+    "start_training": Loads(POWERTOOLS | PYDANTIC, DYNAMODB | HTTP),
+    "finish_training": Loads(POWERTOOLS | PYDANTIC, DYNAMODB | HTTP),
     "reconcile_jobs": Loads(POWERTOOLS, PYDANTIC | DYNAMODB | HTTP),
     "publish_changes": Loads(POWERTOOLS | PYDANTIC, AWS_CLIENT),
 }

@@ -13,7 +13,7 @@ from local.__main__ import main
 from tests.unit.function_settings import FUNCTIONS, SOURCE
 
 README = (engine.ROOT / "README.md").read_text("utf-8")
-TABLES = {"Generations", "Credits", "Ledger", "Control"}
+TABLES = {"Generations", "Models", "Credits", "Ledger", "Control"}
 READS = {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"}
 WRITES = {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}
 

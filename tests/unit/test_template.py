@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import pytest
 
 from local import engine, template
 from local.packaging import LAYER_SOURCES
+from revela.domain import policy
+from revela.usecases import start_training
 from revela.usecases.moving import ENDED
 
 SOURCE = template.load(engine.ROOT / "template.yaml")
@@ -20,6 +23,7 @@ RESOURCES: dict[str, Any] = SOURCE["Resources"]
 # Whoever adds a route without a token adds it here, and says in the template why it is open.
 OPEN_ROUTES = {
     "POST /api/webhooks/generation",
+    "POST /api/webhooks/training",
     "GET /v1/health",
     "GET /v1/openapi.json",
     "GET /v1/catalog",
@@ -105,9 +109,9 @@ def test_every_function_gets_the_core_and_its_libraries(function: str) -> None:
     assert {"CoreLayer", "DependenciesLayer"} <= layers
 
 
-def test_only_the_function_that_decodes_images_pays_for_the_library() -> None:
+def test_only_functions_that_decode_images_pay_for_the_libraries() -> None:
     imaging = {f for f in FUNCTIONS if {"Ref": "ImagingLayer"} in FUNCTIONS[f]["Layers"]}
-    assert imaging == {"FinishGenerationFunction"}
+    assert imaging == {"CheckPhotoFunction", "FinishGenerationFunction"}
 
 
 def test_functions_are_given_only_variables_that_the_code_reads() -> None:
@@ -223,12 +227,12 @@ def test_the_bucket_is_private_and_encrypted_and_forgets_what_passes_through() -
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     assert bucket["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
     assert "ServerSideEncryptionConfiguration" in bucket["BucketEncryption"]
-    expiring = {
+    expiring: dict[str, Any] = {
         rule["Prefix"]: rule["ExpirationInDays"]
         for rule in bucket["LifecycleConfiguration"]["Rules"]
         if "Prefix" in rule
     }
-    assert expiring == {"quarantine/": 7, "incoming/": 1, "training/": 1}
+    assert expiring == {"quarantine/": 7, "incoming/": 1, "photos/": {"Ref": "PhotoRetentionDays"}}
     unfinished = [
         r for r in bucket["LifecycleConfiguration"]["Rules"] if "AbortIncompleteMultipartUpload" in r
     ]
@@ -239,6 +243,27 @@ def test_the_bucket_is_reached_over_tls_only() -> None:
     (statement,) = RESOURCES["BucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_the_rows_of_photos_say_what_the_bucket_does() -> None:
+    variables = FUNCTIONS["CheckPhotoFunction"]["Environment"]["Variables"]
+    assert variables["PHOTO_RETENTION_DAYS"] == {"Ref": "PhotoRetentionDays"}
+
+
+def test_uploads_are_told_of_by_the_buckets_of_this_stack_alone() -> None:
+    (told,) = RESOURCES["Bucket"]["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
+    assert told["Queue"] == {"Fn::GetAtt": ["PhotoQueue", "Arn"]}
+    assert told["Event"] == "s3:ObjectCreated:*"
+    assert told["Filter"] == {"S3Key": {"Rules": [{"Name": "prefix", "Value": "incoming/"}]}}
+    # S3 tries the queue while the bucket is made: the policy must be there, and cannot ask for its name.
+    assert RESOURCES["Bucket"]["DependsOn"] == "PhotoQueuePolicy"
+    (statement,) = RESOURCES["PhotoQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert statement["Principal"] == {"Service": "s3.amazonaws.com"}
+    assert statement["Action"] == "sqs:SendMessage"
+    assert statement["Condition"] == {
+        "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},
+        "ArnLike": {"aws:SourceArn": {"Fn::Sub": "arn:${AWS::Partition}:s3:::${AWS::StackName}-*"}},
+    }
 
 
 # ---------------------------------------------------------------- queues
@@ -283,6 +308,36 @@ def test_queue_workers_report_partial_failures_and_are_not_overtaken(function: s
 def test_the_worker_that_calls_replicate_is_bounded() -> None:
     (event,) = events_of("StartGenerationFunction", "SQS")
     assert event["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "GenerationConcurrency"}}
+
+
+@pytest.mark.parametrize("function", ["CheckPhotoFunction", "StartTrainingFunction"])
+def test_a_burst_of_users_does_not_become_a_burst_at_who_answers_for_the_worker(function: str) -> None:
+    (event,) = events_of(function, "SQS")
+    assert 2 <= event["ScalingConfig"]["MaximumConcurrency"] <= 10
+
+
+@pytest.mark.parametrize(
+    ("function", "lease"),
+    [
+        ("StartGenerationFunction", policy.START_LEASE),
+        ("FinishGenerationFunction", policy.SAVING_LEASE),
+        ("StartTrainingFunction", policy.TRAINING_START_LEASE),
+        ("FinishTrainingFunction", policy.TRAINING_SAVING_LEASE),
+    ],
+)
+def test_a_lease_outlives_the_function_that_holds_it_and_its_longest_call(
+    function: str, lease: timedelta
+) -> None:
+    longest_call = timedelta(seconds=30)
+    assert lease > timedelta(seconds=FUNCTIONS[function]["Timeout"]) + longest_call
+
+
+def test_a_training_has_the_functions_time_to_itself() -> None:
+    for function in ("StartTrainingFunction", "FinishTrainingFunction"):
+        (event,) = events_of(function, "SQS")
+        assert event["BatchSize"] == 1
+    begun_with = start_training.ONE_TRAINING_NEEDS
+    assert timedelta(seconds=FUNCTIONS["StartTrainingFunction"]["Timeout"]) > begun_with
 
 
 @pytest.mark.parametrize("function", [f for f in FUNCTIONS if any(events_of(f, "DynamoDB"))])
@@ -346,9 +401,10 @@ def test_every_published_operation_is_open_or_behind_the_authorizer_as_it_says(
     assert asked <= {key.partition(" ")[0] for key in closed}
 
 
-def test_the_open_webhook_is_throttled_tighter_than_the_rest() -> None:
+@pytest.mark.parametrize("kind", ["generation", "training"])
+def test_an_open_webhook_is_throttled_tighter_than_the_rest(kind: str) -> None:
     api = RESOURCES["HttpApi"]["Properties"]
-    webhook = api["RouteSettings"]["POST /api/webhooks/generation"]
+    webhook = api["RouteSettings"][f"POST /api/webhooks/{kind}"]
     assert webhook["ThrottlingRateLimit"] < api["DefaultRouteSettings"]["ThrottlingRateLimit"]
     assert webhook["ThrottlingBurstLimit"] < api["DefaultRouteSettings"]["ThrottlingBurstLimit"]
 
@@ -390,11 +446,16 @@ def test_no_action_is_a_wildcard() -> None:
             assert "*" not in action, f"{role}: {action}"
 
 
-ALLOWED_PREFIXES = {"${Bucket.Arn}/users/*/generations/*", "${Bucket.Arn}/quarantine/*"}
+PREFIXES = ("users/*/generations/*", "users/*/models/*", "quarantine/*", "incoming/*", "photos/*")
+ALLOWED_PREFIXES = {f"${{Bucket.Arn}}/{prefix}" for prefix in PREFIXES}
+# Actions on nothing that could be named.
+WITHOUT_RESOURCES = ["rekognition:DetectFaces"]
 
 
 def test_resources_are_exact_but_for_prefixes_of_the_bucket() -> None:
     for role, statement in statements():
+        if statement["Action"] == WITHOUT_RESOURCES:
+            continue
         for resource in as_list(statement["Resource"]):
             text = json.dumps(resource)
             if "*" in text:
@@ -406,9 +467,13 @@ def test_the_bucket_is_listed_below_known_prefixes_only() -> None:
     listing = [statement for _, statement in statements() if "s3:ListBucket" in as_list(statement["Action"])]
     assert listing
     for statement in listing:
-        assert statement["Condition"] == {
-            "StringLike": {"s3:prefix": ["users/*/generations/*", "quarantine/*"]}
-        }
+        assert set(statement["Condition"]["StringLike"]["s3:prefix"]) <= set(PREFIXES)
+
+
+def test_clients_write_where_uploads_come_in_and_nowhere_else() -> None:
+    """A form for an upload carries the rights of the role that signs it: clean copies are out of its reach."""
+    written = [s["Resource"] for role, s in statements() if role == "ApiRole" and "s3:PutObject" in s["Action"]]
+    assert written == [{"Fn::Sub": "${Bucket.Arn}/incoming/*"}]
 
 
 def test_the_ledger_can_only_grow() -> None:
@@ -425,16 +490,18 @@ def test_nobody_scans_a_table() -> None:
     assert not [s for _, s in statements() if "dynamodb:Scan" in as_list(s["Action"])]
 
 
-def test_the_open_door_leads_to_its_queue_and_nowhere_else() -> None:
+def test_the_open_door_leads_to_its_queues_and_nowhere_else() -> None:
     rights = {
-        (action, json.dumps(statement["Resource"]))
+        (action, json.dumps(resource))
         for role, statement in statements()
         if role == "ReplicateWebhookRole"
         for action in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
         if not action.startswith("logs:")
     }
     assert rights == {
         ("sqs:SendMessage", json.dumps({"Fn::GetAtt": ["GenerationWebhookQueue", "Arn"]})),
+        ("sqs:SendMessage", json.dumps({"Fn::GetAtt": ["TrainingWebhookQueue", "Arn"]})),
         ("secretsmanager:GetSecretValue", json.dumps({"Fn::GetAtt": ["WebhookSecret", "Id"]})),
     }
 
