@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from revela.domain.catalog import Catalog, CatalogModel
-from revela.domain.errors import NotNow
+from revela.domain.errors import NotFound, NotNow
 from revela.domain.generation import Generation, OwnVersion
 from revela.domain.image_model import ImageModel
 from revela.domain.personal_model import PersonalModel
@@ -15,6 +16,7 @@ from revela.ports import ModelRef, Ports
 from revela.usecases import personal_models
 
 OWN = "mdl_"
+_OWN_ID = re.compile(r"mdl_[0-9A-Za-z]{1,40}")
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,9 @@ def find(user_id: str, model_id: str, *, ports: Ports) -> ImageMaker:
     if not model_id.startswith(OWN):
         model = ports.catalog.model(model_id)
         return ImageMaker(model.id, model, model.version)
+    if not _OWN_ID.fullmatch(model_id):
+        # An id that cannot be one may be a key of something else: a photo's or a training's row.
+        raise NotFound("not_found")
     personal = personal_models.get(ModelRef(user_id, model_id), ports=ports)
     chosen = personal.chosen
     if chosen is None:
