@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from revela.domain.generation import Generation
+from revela.domain.job import Job
 from revela.domain.personal_model import PersonalModel
 from revela.domain.photo import ModelKind, Photo
 from revela.domain.training import Training
@@ -12,6 +13,7 @@ from revela.ports import ModelRef, ProviderReport, Ref
 from revela.usecases.accept_training import AcceptTraining, accept_training
 from revela.usecases.check_photo import check_photo
 from revela.usecases.create_model import CreateModel, create_model
+from revela.usecases.finish_generation import finish_generation
 from revela.usecases.finish_training import finish_training
 from revela.usecases.request_photo_uploads import (
     PhotoUpload,
@@ -41,6 +43,10 @@ def of(model: PersonalModel) -> ModelRef:
 
 def at(photo: Photo) -> Ref:
     return Ref(photo.user_id, photo.row_id)
+
+
+def job(row: Job) -> Ref:
+    return Ref(row.user_id, row.id)
 
 
 class ModelLife:
@@ -94,12 +100,12 @@ class ModelLife:
         """Take a training to the provider."""
         self.ports.commands.take_started()
         until = self.ports.clock.now() + FINISH_TIMEOUT
-        start_training(Ref(row.user_id, row.id), ports=self.ports, until=until)
-        return self.ports.store.trainings[Ref(row.user_id, row.id)]
+        start_training(job(row), ports=self.ports, until=until)
+        return self.ports.store.trainings[job(row)]
 
     def finish_training(self, row: Training) -> Training:
         """Let the provider end it well, and hear of it."""
-        ref = Ref(row.user_id, row.id)
+        ref = job(row)
         running = self.ports.store.trainings[ref]
         assert running.prediction_id is not None
         done = self.ports.provider.succeed(running.prediction_id)
@@ -116,8 +122,20 @@ class ModelLife:
         return self.model(model)
 
     def generate(self, model: PersonalModel, user_id: str = ANA, **requested: Any) -> Generation:
-        fields = {"model": model.id, "prompt": "by the sea", "num_outputs": 1} | requested
+        fields: dict[str, Any] = {"model": model.id, "prompt": "by the sea", "num_outputs": 1} | requested
         return System(self.ports).accept(user_id, **fields)
+
+    def deliver(self) -> None:
+        """Deliver every message that waits, to the worker of its kind."""
+        system, ports = System(self.ports), self.ports
+        for ref in ports.commands.take_started():
+            if ref.of_training:
+                start_training(ref, ports=ports, until=ports.clock.now() + FINISH_TIMEOUT)
+            else:
+                assert not system.start(system.row(ref))
+        for told in ports.commands.take_finished():
+            finish = finish_training if told.ref.of_training else finish_generation
+            finish(told, ports=ports, until=ports.clock.now() + 2 * FINISH_TIMEOUT)
 
     # What is there
 

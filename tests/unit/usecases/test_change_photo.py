@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
 import pytest
 
 from revela.domain.errors import NotFound, NotNow
@@ -91,7 +94,9 @@ def test_a_photo_that_is_deleted_meanwhile_is_not_brought_back(
 
 
 @pytest.mark.parametrize("dies", [dies_before, dies_after])
-def test_whoever_died_asks_again(life: ModelLife, model: PersonalModel, ports: FakePorts, dies: type) -> None:
+def test_whoever_died_asks_again(
+    life: ModelLife, model: PersonalModel, ports: FakePorts, dies: Callable[..., AbstractContextManager[None]]
+) -> None:
     photo = life.checked(model)
     with dies(ports, "FakeChanges.commit"):
         change_photo(of(model), photo.id, Category.FULL_BODY, ports=ports)

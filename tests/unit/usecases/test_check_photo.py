@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -516,7 +518,13 @@ CALLS = [
 @pytest.mark.parametrize(("call", "nth"), [*((call, 1) for call in CALLS), ("FakeChanges.commit", 2)])
 @pytest.mark.parametrize("picture", ["good", "bad"])
 def test_wherever_the_process_dies_the_next_delivery_ends_the_check(
-    life: ModelLife, model: PersonalModel, ports: FakePorts, dies: type, call: str, nth: int, picture: str
+    life: ModelLife,
+    model: PersonalModel,
+    ports: FakePorts,
+    dies: Callable[..., AbstractContextManager[None]],
+    call: str,
+    nth: int,
+    picture: str,
 ) -> None:
     if picture == "bad" and call == "FakeObjects.put_file":
         call = "FakeObjects.delete_prefix"

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
 import pytest
 
 from revela.domain.errors import NotFound, Transient
@@ -99,7 +102,11 @@ def test_a_photo_that_is_judged_meanwhile_goes_all_the_same(
     "call", ["FakePhotos.get", "FakeObjects.delete", "FakeObjects.delete_prefix", "FakeChanges.commit"]
 )
 def test_deleting_again_finishes_what_was_begun(
-    life: ModelLife, model: PersonalModel, ports: FakePorts, dies: type, call: str
+    life: ModelLife,
+    model: PersonalModel,
+    ports: FakePorts,
+    dies: Callable[..., AbstractContextManager[None]],
+    call: str,
 ) -> None:
     photo = life.checked(model)
     with dies(ports, call):
