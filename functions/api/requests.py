@@ -168,8 +168,6 @@ def _invalid_param(schema: type[BaseModel], detail: ErrorDetails) -> InvalidPara
     if kind == OUR_OWN:
         args = dict(detail["ctx"])
         return InvalidParam(name, args.pop("code"), args)
-    if field is not None and get_args(field.annotation) == (True,):
-        return InvalidParam(name, "must_be_accepted")
     if field is not None and kind in _DESCRIBED:
         code, describe = _DESCRIBED[kind]
         return InvalidParam(name, code, describe(field))

@@ -29,12 +29,18 @@ ClassWord = Annotated[
 ]
 
 
+def _accepted(accepted: bool) -> bool:
+    if not accepted:
+        raise not_accepted("must_be_accepted")
+    return accepted
+
+
 class ConsentRequest(Wire):
     """Whoever is to be seen agrees to it, and is an adult; the one who uploads says so."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
-    accepted: Literal[True]
+    accepted: Annotated[bool, AfterValidator(_accepted), Field(json_schema_extra={"const": True})]
     text_version: Annotated[str, StringConstraints(pattern=r"^[\w.-]{1,64}$")] = Field(
         description="Of the text that was agreed to, as the client showed it."
     )

@@ -1,4 +1,4 @@
-"""Generations in the states that requests meet."""
+"""What is stored when requests come: generations, models, photos and trainings in their states."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from typing import Any
 
 from revela.domain.generation import Generation, Output
 from revela.domain.job import Failure, State
+from revela.domain.training import Training
 from revela.ports import Ref
+from revela.usecases.grant_credits import GrantCredits, grant_credits
 from tests.examples import a_generation
 from tests.fakes.clock import START
 from tests.unit.functions.api.client import ANA, ApiPorts
+from tests.unit.usecases.model_life import ModelLife
 
 ID = "gen_01K4YVZ5M0QH8W3D9RJ2T6XBCE"
 PARAMS = {
@@ -76,3 +79,16 @@ def output(id_: str, index: int, user: str = ANA) -> Output:
         thumbnail_width=512,
         thumbnail_height=512,
     )
+
+
+def subscribed(ports: ApiPorts, plan: str = "pro", user: str = ANA) -> ModelLife:
+    """Put a user on a plan that has models, with credits, and return the hands that make them."""
+    grant_credits(GrantCredits(user, f"plan {plan}", plan=plan, credits=1000), ports=ports)
+    return ModelLife(ports)
+
+
+def replaced(ports: ApiPorts, row: Training, **changes: Any) -> Training:
+    """Put a training in another state, and return it."""
+    after = row.model_copy(update={"version": row.version + 1, **changes})
+    ports.store.trainings[Ref(row.user_id, row.id)] = after
+    return after
