@@ -14,6 +14,8 @@ NO_ORDERS = {
     "fail_predictions": {"count": 0, "error": None},
     "slow_predictions": {"count": 0, "queue_s": 0, "predict_s": 0},
     "delay_webhooks": {"count": 0, "seconds": 0},
+    "fail_trainings": {"count": 0, "error": None},
+    "slow_trainings": {"count": 0, "queue_s": 0, "predict_s": 0},
     "throttle": {"count": 0},
     "answer_late": {"count": 0, "seconds": 0},
     "spoil_outputs": {"count": 0, "how": "gone"},
@@ -66,3 +68,14 @@ class StandIn:
                 found.setdefault(prediction["input"].get("prompt", ""), []).append(prediction)
             url = page["next"]
         return found
+
+    def trainings(self) -> list[dict[str, Any]]:
+        """Return the hundred newest trainings, newest first."""
+        found: list[dict[str, Any]] = self._http.get("/v1/trainings").raise_for_status().json()["results"]
+        return found
+
+    def versions_of(self, training: dict[str, Any]) -> list[str]:
+        """Return the version that a training made, in a list; none when it was deleted."""
+        name, _, version = training["output"]["version"].partition(":")
+        answer = self._http.get(f"/v1/models/{name}/versions/{version}")
+        return [] if answer.status_code == 404 else [answer.raise_for_status().json()["id"]]

@@ -7,13 +7,23 @@ from local.state import State
 from tests.e2e.users import User
 
 
+def keys(current: State, prefix: str) -> list[str]:
+    """Return the keys below a prefix."""
+    pages = (
+        aws.client("s3", current.aws_endpoint_url)
+        .get_paginator("list_objects_v2")
+        .paginate(Bucket=current.bucket, Prefix=prefix)
+    )
+    return [found["Key"] for page in pages for found in page.get("Contents", [])]
+
+
 def quarantined(current: State, user: User, id_: str) -> list[str]:
-    return _keys(current, f"quarantine/{user.name}/{id_}/")
+    return keys(current, f"quarantine/{user.name}/{id_}/")
 
 
 def published(current: State, user: User, id_: str) -> list[str]:
     """Return the keys of the images, thumbnails aside."""
-    keys = _keys(current, f"users/{user.name}/generations/{id_}/")
+    keys = keys(current, f"users/{user.name}/generations/{id_}/")
     return [key for key in keys if not key.endswith(".thumbnail.webp")]
 
 
@@ -46,12 +56,3 @@ def _rows(current: State, user: User, prefix: str) -> list[dict[str, dict[str, s
         )
     )
     return [row for page in pages for row in page["Items"]]
-
-
-def _keys(current: State, prefix: str) -> list[str]:
-    pages = (
-        aws.client("s3", current.aws_endpoint_url)
-        .get_paginator("list_objects_v2")
-        .paginate(Bucket=current.bucket, Prefix=prefix)
-    )
-    return [found["Key"] for page in pages for found in page.get("Contents", [])]
