@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 from aws_lambda_powertools.event_handler.api_gateway import Response
 
 from api import schemas
@@ -21,6 +23,7 @@ from api.requests import (
 from api.responses import PRIVATE, answer, localized, poll, rate_limit, without_body
 from api.routing import Router
 from revela import bootstrap
+from revela.domain.errors import InvalidParam, InvalidRequest
 from revela.domain.generation import Generation
 from revela.domain.job import State
 from revela.usecases.accept_generation import AcceptGeneration
@@ -37,7 +40,9 @@ def create() -> Response[str]:
     user_id = signed_in_user(event)
     key, requested = idempotency_key(event), json_object(event)
     validated(schemas.GenerationRequest, requested)
-    _possible_model(requested.get("model"))
+    model_id = requested.get("model")
+    if _of_own_model(model_id):
+        possible(MODEL_ID, model_id)
     accepted = bootstrap.accept_generation()(AcceptGeneration(user_id, requested, key))
     # As it was accepted, live and without URLs: a replay is the first answer byte for byte.
     headers = {"Location": f"/v1/generations/{accepted.generation.id}"}
@@ -52,7 +57,8 @@ def create() -> Response[str]:
 def list_page() -> Response[str]:
     event = router.event
     user_id, wanted = signed_in_user(event), query(event, schemas.GenerationsQuery)
-    _possible_model(wanted.model)
+    if _of_own_model(wanted.model) and not MODEL_ID.fullmatch(wanted.model):
+        raise InvalidRequest("invalid_request", invalid_params=[InvalidParam("model", "invalid")])
     page = bootstrap.list_generations()(
         ListGenerations(
             user_id,
@@ -89,10 +95,8 @@ def delete(generation_id: str) -> Response[str]:
     return without_body(204)
 
 
-def _possible_model(model_id: object) -> None:
-    """Raises NotFound for an id of an own model that nothing can have."""
-    if isinstance(model_id, str) and model_id.startswith(OWN):
-        possible(MODEL_ID, model_id)
+def _of_own_model(model_id: object) -> TypeGuard[str]:
+    return isinstance(model_id, str) and model_id.startswith(OWN)
 
 
 def _one(row: Generation, *, status: int, headers: dict[str, str] | None = None) -> Response[str]:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 import pytest
 
 from revela.domain.job import State
 from revela.ports import Ref
+from tests.fakes import FakeEntropy
 from tests.unit.functions.api.client import ANA, EVENTS, ApiPorts, Client, sample
-from tests.unit.functions.api.rows import ID, stored, succeeded
+from tests.unit.functions.api.rows import ID, stored, subscribed, succeeded
+from tests.unit.usecases.model_life import ModelLife
+
+ULID = ID.removeprefix("gen_")
+MODEL, PHOTO, TRAINING = f"mdl_{ULID}", f"pho_{ULID}", f"trn_{ULID}"
 
 
 def create(api: Client, ports: ApiPorts) -> None:
@@ -93,6 +99,133 @@ def openapi(api: Client, ports: ApiPorts) -> None:
     assert ports.calls.names == []
 
 
+class FirstIds(FakeEntropy):
+    """The first id of each kind is the one that the sample events name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._given: set[str] = set()
+
+    def new_id(self, prefix: str, *, now: datetime) -> str:
+        if prefix in self._given:
+            return super().new_id(prefix, now=now)
+        self._given.add(prefix)
+        return f"{prefix}_{ULID}"
+
+
+def hands(ports: ApiPorts) -> ModelLife:
+    ports.entropy = FirstIds()
+    return subscribed(ports)
+
+
+def create_model(api: Client, ports: ApiPorts) -> None:
+    hands(ports)
+
+    answer = api.send(sample("create_model"))
+
+    assert (answer.status, answer.json["id"]) == (201, MODEL)
+    assert ports.store.models[ANA, MODEL].name == "Ana"
+
+
+def create_model_without_consent(api: Client, ports: ApiPorts) -> None:
+    hands(ports)
+
+    answer = api.send(sample("create_model_without_consent"))
+
+    assert answer.invalid == {"consent.accepted": "must_be_accepted"}
+    assert ports.store.models == {}
+
+
+def list_models(api: Client, ports: ApiPorts) -> None:
+    hands(ports).create()
+
+    assert [item["id"] for item in api.send(sample("list_models")).json["items"]] == [MODEL]
+
+
+def get_model(api: Client, ports: ApiPorts) -> None:
+    hands(ports).with_photos()
+
+    assert api.send(sample("get_model")).json["next_step"]["code"] == "train"
+
+
+def change_model(api: Client, ports: ApiPorts) -> None:
+    hands(ports).create()
+
+    assert api.send(sample("change_model")).json["name"] == "Ana, 2026"
+
+
+def delete_model(api: Client, ports: ApiPorts) -> None:
+    hands(ports).create()
+
+    assert api.send(sample("delete_model")).json["status"] == "deleting"
+
+
+def request_photo_uploads(api: Client, ports: ApiPorts) -> None:
+    hands(ports).create()
+
+    answer = api.send(sample("request_photo_uploads"))
+
+    assert (answer.status, answer.json["photos"][0]["id"], len(ports.store.photos)) == (201, PHOTO, 2)
+
+
+def list_photos(api: Client, ports: ApiPorts) -> None:
+    hands(ports).with_photos(3)
+
+    answer = api.send(sample("list_photos"))
+
+    assert [item["status"] for item in answer.json["items"]] == ["accepted"] * 3
+
+
+def change_photo(api: Client, ports: ApiPorts) -> None:
+    hands(ports).with_photos(1)
+
+    assert api.send(sample("change_photo")).json["category"] == "half_body"
+
+
+def delete_photo(api: Client, ports: ApiPorts) -> None:
+    hands(ports).with_photos(1)
+
+    assert api.send(sample("delete_photo")).status == 204
+    assert ports.store.photos == {}
+
+
+def training_advice(api: Client, ports: ApiPorts) -> None:
+    hands(ports).with_photos()
+
+    assert api.send(sample("training_advice")).json["trainer"] == "sdxl-lora"
+
+
+def create_training(api: Client, ports: ApiPorts) -> None:
+    hands(ports).with_photos()
+
+    answer = api.send(sample("create_training"))
+
+    assert (answer.status, answer.json["id"]) == (202, TRAINING)
+    assert ports.commands.started == [Ref(ANA, f"{MODEL}#{TRAINING}")]
+
+
+def list_trainings(api: Client, ports: ApiPorts) -> None:
+    life = hands(ports)
+    life.accept_training(life.with_photos())
+
+    assert [item["id"] for item in api.send(sample("list_trainings")).json["items"]] == [TRAINING]
+
+
+def get_training(api: Client, ports: ApiPorts) -> None:
+    hands(ports).trained()
+
+    assert api.send(sample("get_training")).json["progress"]["percent"] == 100
+
+
+def cancel_training(api: Client, ports: ApiPorts) -> None:
+    life = hands(ports)
+    life.accept_training(life.with_photos())
+
+    answer = api.send(sample("cancel_training"))
+
+    assert (answer.status, answer.json["status"]) == (200, "canceled")
+
+
 EFFECTS: dict[str, Callable[[Client, ApiPorts], None]] = {
     "create": create,
     "create_invalid": create_invalid,
@@ -100,6 +233,21 @@ EFFECTS: dict[str, Callable[[Client, ApiPorts], None]] = {
     "get": get,
     "cancel": cancel,
     "delete": delete,
+    "create_model": create_model,
+    "create_model_without_consent": create_model_without_consent,
+    "list_models": list_models,
+    "get_model": get_model,
+    "change_model": change_model,
+    "delete_model": delete_model,
+    "request_photo_uploads": request_photo_uploads,
+    "list_photos": list_photos,
+    "change_photo": change_photo,
+    "delete_photo": delete_photo,
+    "training_advice": training_advice,
+    "create_training": create_training,
+    "list_trainings": list_trainings,
+    "get_training": get_training,
+    "cancel_training": cancel_training,
     "account": account,
     "ledger": ledger,
     "catalog": catalog,

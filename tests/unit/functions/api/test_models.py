@@ -8,7 +8,7 @@ import pytest
 
 from revela.domain.errors import Transient
 from revela.domain.personal_model import ModelState
-from tests.unit.functions.api.client import ANA, BIA, ApiPorts, Client
+from tests.unit.functions.api.client import ANA, BIA, UNSET, ApiPorts, Client
 from tests.unit.functions.api.rows import subscribed
 
 GOOD = {
@@ -322,10 +322,10 @@ def test_a_deleted_model_is_shown_until_it_is_gone_and_listed_no_more(api: Clien
     [
         ("PATCH", "", {"name": "x"}),
         ("POST", "/photos", {"files": [{"content_type": "image/jpeg"}]}),
-        ("GET", "/photos", None),
-        ("GET", "/training-advice", None),
+        ("GET", "/photos", UNSET),
+        ("GET", "/training-advice", UNSET),
         ("POST", "/trainings", {}),
-        ("GET", "/trainings", None),
+        ("GET", "/trainings", UNSET),
     ],
 )
 def test_a_model_that_is_being_deleted_takes_no_more_work(
@@ -334,7 +334,7 @@ def test_a_model_that_is_being_deleted_takes_no_more_work(
     model = subscribed(ports).with_photos()
     api.delete(f"/v1/models/{model.id}")
 
-    answer = api.call(method, f"/v1/models/{model.id}{suffix}", **({} if body is None else {"body": body}))
+    answer = api.call(method, f"/v1/models/{model.id}{suffix}", body)
 
     assert (answer.status, answer.json["code"]) == (409, "model_deleting")
 

@@ -14,9 +14,10 @@ from revela.domain import messages
 from revela.domain.errors import Conflict, Transient
 from revela.domain.job import State
 from revela.domain.model_health import ModelHealth
+from revela.domain.photo import Photo, PhotoState
 from revela.usecases.grant_credits import GrantCredits, grant_credits
 from tests.unit.functions.api.client import ANA, Answer, ApiPorts, Client
-from tests.unit.functions.api.rows import ID, stored, succeeded
+from tests.unit.functions.api.rows import ID, replaced, stored, subscribed, succeeded
 
 GOOD = {"model": "flux-schnell", "prompt": "PRIVATE-WORDS", "num_outputs": 1}
 PATH = f"/v1/generations/{ID}"
@@ -90,6 +91,58 @@ def resting(*models: str) -> Callable[[Client, ApiPorts], Answer]:
     return ask
 
 
+MODEL = {"name": "Ana", "kind": "face", "consent": {"accepted": True, "text_version": "1"}}
+FILES = {"files": [{"content_type": "image/jpeg"}] * 30}
+
+
+def trained_in(state: State) -> Callable[[Client, ApiPorts], Answer]:
+    def cancel(api: Client, ports: ApiPorts) -> Answer:
+        life = subscribed(ports)
+        row = life.start_training(life.accept_training(life.with_photos()))
+        replaced(ports, row, state=state)
+        return api.post(f"/v1/models/{row.model_id}/trainings/{row.training_id}/cancel")
+
+    return cancel
+
+
+def crowded(api: Client, ports: ApiPorts) -> Answer:
+    path = f"/v1/models/{subscribed(ports).create().id}/photos"
+    return [api.post(path, FILES) for _ in range(2)][-1]
+
+
+def littered(api: Client, ports: ApiPorts) -> Answer:
+    model = subscribed(ports).create()
+    for number in range(200):
+        photo = Photo(
+            user_id=ANA,
+            model_id=model.id,
+            id=f"pho_{number:026}",
+            state=PhotoState.REJECTED,
+            declared_type="image/jpeg",
+            created_at=ports.clock.now(),
+            updated_at=ports.clock.now(),
+        )
+        ports.store.photos[ANA, photo.row_id] = photo
+    return api.post(f"/v1/models/{model.id}/photos", FILES)
+
+
+def undecided(api: Client, ports: ApiPorts) -> Answer:
+    life = subscribed(ports)
+    photo = life.upload(life.create())
+    return api.patch(f"/v1/models/{photo.model_id}/photos/{photo.id}", {"category": "face"})
+
+
+def closed(api: Client, ports: ApiPorts) -> Answer:
+    model = subscribed(ports).trained()
+    api.delete(f"/v1/models/{model.id}")
+    return api.post("/v1/generations", GOOD | {"model": model.id})
+
+
+def training_twice(api: Client, ports: ApiPorts) -> Answer:
+    path = f"/v1/models/{subscribed(ports, 'essential').with_photos().id}/trainings"
+    return [api.post(path, {}) for _ in range(2)][-1]
+
+
 PROVOKED: dict[str, Callable[[Client, ApiPorts], Answer]] = {
     "malformed_json": lambda api, _: api.post("/v1/generations", "{"),
     "unauthorized": lambda api, _: api.get("/v1/account", user=None),
@@ -99,6 +152,18 @@ PROVOKED: dict[str, Callable[[Client, ApiPorts], Answer]] = {
     "generation_running": in_state(State.PROCESSING, "DELETE"),
     "generation_saving": in_state(State.SAVING, "POST", "/cancel"),
     "generation_ended": in_state(State.FAILED, "POST", "/cancel"),
+    "too_few_photos": lambda api, ports: api.post(
+        f"/v1/models/{subscribed(ports).with_photos(4).id}/trainings", {}
+    ),
+    "too_many_photos": crowded,
+    "too_many_rejected_photos": littered,
+    "photo_not_accepted": undecided,
+    "model_untrained": lambda api, ports: api.post(
+        "/v1/generations", GOOD | {"model": subscribed(ports).create().id}
+    ),
+    "model_deleting": closed,
+    "training_saving": trained_in(State.SAVING),
+    "training_ended": trained_in(State.FAILED),
     "write_conflict": contended,
     "request_too_large": lambda api, _: api.post("/v1/generations", "x" * 70_000),
     "unsupported_media_type": lambda api, _: api.post(
@@ -108,6 +173,8 @@ PROVOKED: dict[str, Callable[[Client, ApiPorts], Answer]] = {
     "idempotency_key_reused": key_reused,
     "daily_limit_reached": exhausted,
     "too_many_jobs": lambda api, ports: rich(api, ports, 7),
+    "too_many_trainings": training_twice,
+    "too_many_models": lambda api, _: api.post("/v1/models", MODEL),
     "internal_error": broken,
     "model_resting": resting("flux-schnell"),
     "all_models_resting": resting("flux-dev", "flux-schnell", "sdxl"),
@@ -171,6 +238,10 @@ def test_a_problem_speaks_the_language_asked_for(wanted: str | None, language: s
         ("PUT", "/v1/generations", "GET, POST"),
         ("PATCH", PATH, "DELETE, GET"),
         ("GET", f"{PATH}/cancel", "POST"),
+        ("PUT", "/v1/models", "GET, POST"),
+        ("POST", "/v1/models/mdl_1", "DELETE, GET, PATCH"),
+        ("GET", "/v1/models/mdl_1/photos/pho_1", "DELETE, PATCH"),
+        ("DELETE", "/v1/models/mdl_1/trainings/trn_1", "GET"),
         ("POST", "/v1/account", "GET"),
         ("DELETE", "/v1/catalog", "GET"),
         ("HEAD", "/v1/health", "GET"),
@@ -187,7 +258,18 @@ def test_a_known_address_says_which_methods_it_takes(
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/v1", "/v1/generations/", "/v2/generations", f"{PATH}/cancel/now", "/v1/generations/a/b", "/☃"],
+    [
+        "/v1/models/",
+        "/v1/models/a/b",
+        "/v1/models/a/trainings/b/c",
+        "/",
+        "/v1",
+        "/v1/generations/",
+        "/v2/generations",
+        f"{PATH}/cancel/now",
+        "/v1/generations/a/b",
+        "/☃",
+    ],
 )
 def test_an_unknown_address_is_not_found(path: str, api: Client, ports: ApiPorts) -> None:
     answer = api.get(path)
