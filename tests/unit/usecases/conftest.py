@@ -7,6 +7,7 @@ import pytest
 from tests.fakes import FakePorts
 from tests.unit.usecases.money import assert_sound
 from tests.unit.usecases.system import ANA, System
+from tests.unit.usecases.training_system import TrainingSystem
 
 
 @pytest.fixture
@@ -23,6 +24,11 @@ def every_invariant_holds_afterwards(ports: FakePorts) -> Iterator[None]:
 @pytest.fixture
 def system(ports: FakePorts) -> System:
     return System(ports)
+
+
+@pytest.fixture
+def trainings(ports: FakePorts) -> TrainingSystem:
+    return TrainingSystem(ports)
 
 
 @pytest.fixture

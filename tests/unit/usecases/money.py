@@ -1,7 +1,7 @@
 """What must be true of everything stored, whatever has happened: money, places, rows, predictions.
 
 Written from the contract alone: it shares no arithmetic with `revela.domain`, so that a mistake there
-shows here. Each function asserts one group and says whose account or which generation breaks it.
+shows here. Each function asserts one group and says whose account or which job breaks it.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from collections import Counter
 
 from revela.domain.account import Account
 from revela.domain.generation import Generation
-from revela.domain.job import State
+from revela.domain.job import Job, State
 from revela.domain.ledger import EntryKind
 from revela.domain.messages import FAILURES
+from revela.domain.training import Training
+from revela.domain.training_messages import TRAINING_FAILURES
 from tests.fakes import FakeObjects, FakePorts, Store
 
 RUNNING = {State.QUEUED, State.STARTING, State.PROCESSING, State.SAVING}
@@ -32,8 +34,14 @@ def assert_sound(ports: FakePorts) -> None:
     for row in store.generations.values():
         assert_hold_matches_state(row, store)
         assert_row_fits_state(row)
+        assert_generation_fits_state(row)
         assert_prediction_is_owned(row, store)
         assert_outputs_exist(row, ports.objects)
+    for training in store.trainings.values():
+        assert_training_is_settled_whole(training, store)
+        assert_row_fits_state(training)
+        assert_training_fits_state(training, store)
+        assert_prediction_is_owned(training, store)
     assert_one_capture_per_job(store)
     assert_no_strangers(store)
 
@@ -66,10 +74,13 @@ def assert_grants_hold_what_is_available(account: Account) -> None:
 
 
 def assert_places_are_counted(account: Account, store: Store) -> None:
-    """Holds, running and waiting jobs are exactly the live rows; each waiter has its pointer."""
+    """Holds and counted jobs are exactly the live rows; each waiter has its pointer."""
     who = account.user_id
     rows = [row for row in store.generations.values() if row.user_id == who]
-    assert account.held == sum(row.credits_held for row in rows if row.state in LIVE), who
+    trainings = [row for row in store.trainings.values() if row.user_id == who and row.state in LIVE]
+    live = [row for row in rows if row.state in LIVE]
+    assert account.held == sum(row.credits_held for row in [*live, *trainings]), who
+    assert account.trainings == len(trainings), who
     assert account.running == sum(row.state in RUNNING for row in rows), who
     waiting = {row.id for row in rows if row.state is State.WAITING}
     assert account.waiting == len(waiting), who
@@ -95,7 +106,21 @@ def assert_hold_matches_state(row: Generation, store: Store) -> None:
     assert row.credits_charged in ({0, row.credits_held} if canceled_late else {by_image}), row.id
 
 
-def assert_row_fits_state(row: Generation) -> None:
+def assert_training_is_settled_whole(row: Training, store: Store) -> None:
+    """A training is paid whole when a version came of it, and not at all otherwise, but for late cancels."""
+    captured = [e.credits for e in store.entries.values() if e.cause == row.id]
+    assert sum(p.credits for p in row.held_from) == row.credits_held, row.id
+    if row.state in LIVE:
+        assert not captured, row.id
+        assert (row.credits_charged, row.credits_refunded) == (0, 0), row.id
+        return
+    assert row.credits_charged + row.credits_refunded == row.credits_held, row.id
+    assert captured == ([-row.credits_charged] if row.credits_charged else []), row.id
+    may_be = {State.SUCCEEDED: {row.credits_held}, State.CANCELED: {0, row.credits_held}}
+    assert row.credits_charged in may_be.get(row.state, {0}), row.id
+
+
+def assert_row_fits_state(row: Job) -> None:
     """Everything live is due some day; each state has what the next move needs, and nothing stale."""
     assert (row.due_at is None) == (row.state in ENDED), row.id
     if row.state in (State.WAITING, State.QUEUED):
@@ -109,11 +134,29 @@ def assert_row_fits_state(row: Generation) -> None:
     if row.state in (State.PROCESSING, State.SAVING, State.SUCCEEDED):
         assert row.prediction_id, row.id
     assert (row.state is State.FAILED) <= (row.failure is not None), row.id
-    assert row.failure is None or row.failure.code in FAILURES, row.id
+    known = TRAINING_FAILURES if isinstance(row, Training) else FAILURES
+    assert row.failure is None or row.failure.code in known, row.id
+
+
+def assert_generation_fits_state(row: Generation) -> None:
     assert (row.state is State.SUCCEEDED) <= bool(row.outputs), row.id
 
 
-def assert_prediction_is_owned(row: Generation, store: Store) -> None:
+def assert_training_fits_state(row: Training, store: Store) -> None:
+    """A version is its model's exactly when its training succeeded; what runs has its photos uploaded."""
+    if row.state in (State.SAVING, State.SUCCEEDED):
+        assert row.trained_version, row.id
+    if row.state in (State.STARTING, State.PROCESSING):
+        assert row.input_file_id, row.id
+        assert row.input_url, row.id
+        assert row.destination, row.id
+    model = store.models.get((row.user_id, row.model_id))
+    assert model is not None, f"{row.id}: a training without its model"
+    versions = [v.provider_version for v in model.versions if v.id == row.training_id]
+    assert versions == ([row.trained_version] if row.state is State.SUCCEEDED else []), row.id
+
+
+def assert_prediction_is_owned(row: Job, store: Store) -> None:
     """The prediction a row names is bound to it, by the attempt that it was made for."""
     if row.prediction_id is not None:
         assert store.predictions[row.prediction_id].owner == f"{row.id}:{row.attempt}", row.id
@@ -138,4 +181,5 @@ def assert_one_capture_per_job(store: Store) -> None:
 def assert_no_strangers(store: Store) -> None:
     """Nothing is stored for an account that does not exist."""
     assert {owner for owner, _ in store.entries} <= {a.account_id for a in store.accounts.values()}
-    assert {row.user_id for row in store.generations.values()} <= set(store.accounts)
+    rows = [*store.generations.values(), *store.trainings.values()]
+    assert {row.user_id for row in rows} <= set(store.accounts)
