@@ -1,6 +1,9 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import base64
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -8,7 +11,7 @@ from botocore import auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
 
-from revela.adapters.presigning import GetSigner
+from revela.adapters.presigning import GetSigner, PostSigner
 
 AT = datetime(2026, 3, 2, 12, 5, tzinfo=UTC)
 
@@ -52,3 +55,52 @@ def test_botocore_signs_alike(monkeypatch: pytest.MonkeyPatch, token: str | None
 
     assert parse_qs(urlsplit(ours).query) == parse_qs(urlsplit(str(request.url)).query)
     assert ours.split("?")[0] == url
+
+
+@pytest.mark.parametrize("token", [None, "IQoJb3JpZ2luX2VjE+/=="])
+def test_a_form_is_signed_as_botocore_signs_it(monkeypatch: pytest.MonkeyPatch, token: str | None) -> None:
+    credentials = ReadOnlyCredentials("AKIDEXAMPLE", "secret/+", token)
+    monkeypatch.setattr(auth, "get_current_datetime", lambda: AT.replace(tzinfo=None))
+    ours = PostSigner(credentials, region="sa-east-1", signed_at=AT).sign(
+        "images",
+        "incoming/ana/1",
+        content_type="image/png",
+        max_bytes=5,
+        expires_at=AT + timedelta(minutes=30),
+    )
+    fields: dict[str, str] = {}
+    policy: dict[str, Any] = {
+        "expiration": "2026-03-02T12:35:00Z",
+        "conditions": [
+            {"bucket": "images"},
+            {"key": "incoming/ana/1"},
+            {"Content-Type": "image/png"},
+            ["content-length-range", 1, 5],
+        ],
+    }
+    request = AWSRequest("POST", "https://images.s3.sa-east-1.amazonaws.com/")
+    request.context.update({"s3-presign-post-fields": fields, "s3-presign-post-policy": policy})
+    auth.S3SigV4PostAuth(credentials, "s3", "sa-east-1").add_auth(request)
+
+    theirs = json.loads(base64.b64decode(fields["policy"]))
+    said = json.loads(base64.b64decode(ours["policy"]))
+    assert said["expiration"] == theirs["expiration"]
+    assert sorted(map(str, said["conditions"])) == sorted(map(str, theirs["conditions"]))
+    assert {**ours, **{name: fields[name] for name in ("policy", "x-amz-signature")}} == {
+        "key": "incoming/ana/1",
+        "Content-Type": "image/png",
+        **fields,
+    }
+
+
+def test_a_forms_signature_is_of_its_policy() -> None:
+    credentials = ReadOnlyCredentials("AKIDEXAMPLE", "secret/+", None)
+    fields = PostSigner(credentials, region="sa-east-1", signed_at=AT).sign(
+        "images", "incoming/ana/1", content_type="image/png", max_bytes=5, expires_at=AT
+    )
+    request = AWSRequest("POST", "https://images.s3.sa-east-1.amazonaws.com/")
+    request.context["timestamp"] = fields["x-amz-date"]
+
+    signed = auth.SigV4Auth(credentials, "s3", "sa-east-1").signature(fields["policy"], request)
+
+    assert fields["x-amz-signature"] == signed
