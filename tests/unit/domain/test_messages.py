@@ -142,6 +142,8 @@ def named(path: Path, call: ast.Call) -> Named | None:
         known = isinstance(given, ast.Dict) and None not in given.keys
         names = frozenset().union(*(literals(key) for key in given.keys if key)) if known else None  # type: ignore[attr-defined]  # a Dict
         return Named(where, "PARAMS", literals(call.args[1]), names)
+    if name == "not_accepted" and call.args:
+        return Named(where, "PARAMS", literals(call.args[0]), frozenset(filter(None, keywords)))
     if name == "_problem" and len(call.args) >= 2:
         return Named(where, "ERRORS", literals(call.args[1]), frozenset())
     if name in ("Rule", "_rule", "_training_rule") and len(call.args) >= 3:
@@ -159,11 +161,23 @@ def named(path: Path, call: ast.Call) -> Named | None:
     return None
 
 
+def tabled(path: Path, node: ast.Assign | ast.AnnAssign) -> Named | None:
+    """Return the codes that a table gives what a schema refuses: each alone, or first of a tuple."""
+    target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+    if not isinstance(target, ast.Name) or target.id not in ("_CODES", "_DESCRIBED"):
+        return None
+    assert isinstance(node.value, ast.Dict)
+    values = (v.elts[0] if isinstance(v, ast.Tuple) else v for v in node.value.values)
+    codes = frozenset().union(*map(literals, values))
+    return Named(f"{path.relative_to(ROOT)}:{node.lineno}", "PARAMS", codes, None)
+
+
 NAMED = [
     found
     for path, tree in SOURCES
     for node in ast.walk(tree)
-    if isinstance(node, ast.Call) and (found := named(path, node)) is not None
+    if (isinstance(node, ast.Call) and (found := named(path, node)) is not None)
+    or (isinstance(node, ast.Assign | ast.AnnAssign) and (found := tabled(path, node)) is not None)
 ]
 
 
