@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from revela.domain import account as accounts
 from revela.domain.photo_report import PhotoReport, report
 from revela.domain.training_advice import TrainingAdvice
 from revela.domain.training_advice import advise_training as advise
@@ -31,4 +32,6 @@ def advise_training(ref: ModelRef, trainer_id: str | None, *, ports: Ports) -> A
         plan=ports.catalog.plan(account.plan),
         trainer_id=trainer_id,
     )
-    return AdviceView(advice, photos, account.available)
+    # Lapsed grants pay for nothing, though the next hold is what writes them off.
+    available = accounts.expire(account, now=ports.clock.now()).account.available
+    return AdviceView(advice, photos, available)

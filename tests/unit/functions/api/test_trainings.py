@@ -9,6 +9,7 @@ import pytest
 from revela.domain.job import Failure, State
 from revela.domain.training_messages import TRAINING_FAILURES, TRAINING_REMEDIES
 from revela.ports import Ref
+from revela.usecases.grant_credits import GrantCredits, grant_credits
 from tests.fakes import load_catalog
 from tests.unit.functions.api.client import ANA, ApiPorts, Client
 from tests.unit.functions.api.rows import replaced, subscribed
@@ -137,6 +138,18 @@ def test_advice_has_a_reason_for_each_parameter_and_what_is_cheaper(
     assert advice["photos"]["accepted"] == 12
     assert advice["credits_available"] == 1020
     assert ports.store.accounts[ANA].held == 0
+
+
+def test_advice_counts_no_credits_that_lapsed(api: Client, ports: ApiPorts) -> None:
+    model = subscribed(ports).create()
+    ends = ports.clock.now() + timedelta(days=1)
+    grant_credits(GrantCredits(ANA, "promo", credits=7, expires_at=ends), ports=ports)
+    path = f"/v1/models/{model.id}/training-advice"
+    assert api.get(path).json["credits_available"] == 1027
+
+    ports.clock.advance(timedelta(days=2))
+
+    assert api.get(path).json["credits_available"] == 1020
 
 
 def test_advice_without_photos_says_what_to_add(api: Client, ports: ApiPorts) -> None:
