@@ -50,6 +50,8 @@ class Scene(Protocol):
 
     def throttles_next_create(self, retry_after_s: int) -> None: ...
 
+    def throttles_next_training(self, retry_after_s: int) -> None: ...
+
     def loses_next_answer(self) -> None:
         """The next create happens, but its answer does not arrive."""
 
@@ -94,6 +96,9 @@ class FakeScene:
 
     def throttles_next_create(self, retry_after_s: int) -> None:
         self._fake.refuse(ProviderThrottled("throttled", retry_after_s))
+
+    def throttles_next_training(self, retry_after_s: int) -> None:
+        self.throttles_next_create(retry_after_s)
 
     def loses_next_answer(self) -> None:
         self._fake.lose_answer()
@@ -150,6 +155,12 @@ class StandInScene:
 
     def throttles_next_create(self, retry_after_s: int) -> None:
         self._order(throttle={"count": 1, "retry_after": retry_after_s})
+
+    def throttles_next_training(self, retry_after_s: int) -> None:
+        self._order(throttle={"count": 1, "retry_after": retry_after_s, "scope": "trainings"})
+
+    def next_training_takes(self, seconds: int) -> None:
+        self._order(slow_trainings={"count": 1, "queue_s": 1, "predict_s": seconds})
 
     def loses_next_answer(self) -> None:
         self._lose_answer = True

@@ -157,7 +157,7 @@ class FakeProvider:
         self, known: Mapping[str, Prediction], created_after: datetime, created_before: datetime | None
     ) -> Iterator[Sequence[Prediction]]:
         newest_first = [
-            p
+            p.model_copy(update={"logs": None})
             for p in list(known.values())[::-1]
             if created_before is None or (p.created_at is not None and p.created_at < created_before)
         ]

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import pytest
+
 from revela.domain.job import State
 from revela.domain.policy import POLL_FIRST, TRAINING_POLL_MAX
+from revela.usecases import polling
 from tests.fakes import FakePorts
 from tests.unit.usecases.training_system import TrainingSystem
 
@@ -79,15 +82,30 @@ def test_a_new_attempt_begins_at_nothing(trainings: TrainingSystem, ports: FakeP
     assert (row.state, row.progress_percent, row.left_s) == (State.PROCESSING, None, None)
 
 
-def test_many_are_read_from_one_page(trainings: TrainingSystem, ports: FakePorts) -> None:
+def test_each_of_many_is_asked_for_the_listing_has_no_logs(
+    trainings: TrainingSystem, ports: FakePorts
+) -> None:
     trainings.subscribe(plan="developer", amount=2000)
     rows = [trainings.running(steps=1000) for _ in range(6)]
     for row in rows:
         prints(trainings, ports, trainings.newest(row).id, 500, "05:00")
-    ports.calls.names.clear()
 
     trainings.reconcile(after=POLL_FIRST)
 
     assert {trainings.now(row).progress_percent for row in rows} == {50}
+
+
+def test_very_many_are_read_by_the_page(
+    trainings: TrainingSystem, ports: FakePorts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(polling, "TRAINING_GETS", 4)
+    trainings.subscribe(plan="developer", amount=2000)
+    rows = [trainings.running(steps=1000) for _ in range(6)]
+    done = [trainings.done(row) for row in rows]
+    ports.calls.names.clear()
+
+    trainings.reconcile(after=POLL_FIRST)
+
+    assert {told.prediction.id for told in ports.commands.take_finished()} == {p.id for p in done}
     assert ports.calls.names.count("FakeProvider._page") == 1
-    assert ports.calls.names.count("FakeProvider.get_training") <= 3
+    assert ports.calls.names.count("FakeProvider.get_training") <= polling.SINGLE_GETS

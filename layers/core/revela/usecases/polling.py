@@ -25,6 +25,8 @@ from revela.usecases.provider_predictions import adopt, calls_for, cancel_at_pro
 
 # Up to this many rows, single requests are cheaper than pages of a hundred.
 SINGLE_GETS = 3
+# The listing leaves logs out, and with them how far a training is: up to this many are asked one by one.
+TRAINING_GETS = 50
 # Reports that go into one call of the queue's.
 REPORTS_AT_ONCE = 10
 # The provider's clock is not ours: its listing is read from a little before the first claim.
@@ -67,9 +69,10 @@ def poll_predictions(rows: Sequence[Job], *, ports: Ports, until: datetime) -> N
         since = min(_claimed_at(row) for row in lost) - CLOCKS_DIFFER
         _read_listing(listing, lost, (), ports, until, created_after=since)
         _pass_on(_found(lost, listing, ports), ports, until)
+    one_by_one = TRAINING_GETS if any(isinstance(row, Training) for row in rows) else SINGLE_GETS
     # The oldest first: they are the next whose outputs the provider deletes.
     for span in _spans(listing.unseen.values()):
-        if len(span) > SINGLE_GETS:
+        if len(span) > one_by_one:
             after, before = _claimed_at(span[0]) - A_MOMENT, _claimed_at(span[-1]) + A_MOMENT
             _read_listing(listing, (), span, ports, until, created_after=after, created_before=before)
         missing = [row for row in span if row.prediction_id in listing.unseen]
