@@ -108,21 +108,31 @@ def event(asked: argparse.Namespace) -> int:
 
 
 def advance(asked: argparse.Namespace) -> int:
-    """Move both clocks: the stand-in's by its control, the functions' by their setting."""
-    current = state.read(asked.state_dir)
+    move_clocks(asked.state_dir, asked.seconds)
+    return 0
+
+
+def move_clocks(state_dir: Path, seconds: int) -> None:
+    """Move both clocks on: the stand-in's by its control, the functions' by their setting."""
+    current = state.read(state_dir)
     if current.webhook_secret is None:
         raise Refused("only the stand-in's clock can be moved, and this engine talks to another server")
-    control = f"{current.replicate_url.removesuffix('/v1')}/_control"
-    order = urllib.request.Request(control, json.dumps({"advance_s": asked.seconds}).encode(), method="POST")
-    with urllib.request.urlopen(order, timeout=CONTROL_TIMEOUT_S):
-        moved = state.with_clock_offset(current, current.clock_offset_s + asked.seconds)
+    control(current, {"advance_s": seconds})
+    moved = state.with_clock_offset(current, current.clock_offset_s + seconds)
     lambdas = aws.client("lambda", current.aws_endpoint_url)
     for folder, name in current.functions.items():
         variables = _configuration(current, folder)["Environment"]["Variables"]
         variables["CLOCK_OFFSET_S"] = str(moved.clock_offset_s)
         lambdas.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
-    state.write(asked.state_dir, moved)
-    return 0
+    state.write(state_dir, moved)
+
+
+def control(current: State, orders: dict[str, Any]) -> None:
+    """Tell the stand-in how to behave, or what time it is."""
+    url = f"{current.replicate_url.removesuffix('/v1')}/_control"
+    request = urllib.request.Request(url, json.dumps(orders).encode(), method="POST")
+    with urllib.request.urlopen(request, timeout=CONTROL_TIMEOUT_S):
+        return
 
 
 def _newest_job(current: State) -> samples.Job:
