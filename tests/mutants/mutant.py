@@ -10,7 +10,17 @@ from pydantic import BaseModel, ConfigDict, Field
 ROOT = Path(__file__).parents[2]
 # Each has a file of its own beside this one. In the first four lies what loses credits, jobs or images.
 CORE_AREAS = ("money", "transitions", "pace", "reconcile")
-AREAS = (*CORE_AREAS, "handover", "endings", "idempotency", "provider", "webhooks", "outputs", "isolation")
+AREAS = (
+    *CORE_AREAS,
+    "handover",
+    "endings",
+    "idempotency",
+    "provider",
+    "webhooks",
+    "outputs",
+    "isolation",
+    "models",
+)
 
 
 class Mutant(BaseModel):
