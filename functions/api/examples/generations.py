@@ -43,7 +43,7 @@ QUEUED = schemas.Generation(
         format="webp",
         quality=80,
     ),
-    credits=schemas.GenerationCredits(estimated=3, held=3, charged=0, refunded=0),
+    credits=schemas.JobCredits(estimated=3, held=3, charged=0, refunded=0),
     cancel_requested=False,
     created_at=CREATED_AT,
     updated_at=CREATED_AT,
@@ -57,7 +57,7 @@ QUEUED = schemas.Generation(
 SUCCEEDED = QUEUED.model_copy(
     update={
         "status": "succeeded",
-        "credits": schemas.GenerationCredits(estimated=3, held=0, charged=3, refunded=0),
+        "credits": schemas.JobCredits(estimated=3, held=0, charged=3, refunded=0),
         "updated_at": COMPLETED_AT,
         "started_at": datetime(2026, 3, 2, 12, 0, 1, 480_000, UTC),
         "completed_at": COMPLETED_AT,
@@ -84,7 +84,7 @@ SUCCEEDED = QUEUED.model_copy(
 CANCELED = QUEUED.model_copy(
     update={
         "status": "canceled",
-        "credits": schemas.GenerationCredits(estimated=3, held=0, charged=0, refunded=3),
+        "credits": schemas.JobCredits(estimated=3, held=0, charged=0, refunded=3),
         "updated_at": COMPLETED_AT,
         "completed_at": COMPLETED_AT,
         "poll_after_s": None,

@@ -60,7 +60,7 @@ QUEUED = schemas.Training(
     trainer="flux-lora",
     params=PARAMS,
     photos=11,
-    credits=schemas.GenerationCredits(estimated=250, held=250, charged=0, refunded=0),
+    credits=schemas.JobCredits(estimated=250, held=250, charged=0, refunded=0),
     expected_minutes=21,
     progress=schemas.TrainingProgress(percent=0, left_s=None, ends_at=None),
     cancel_requested=False,
@@ -85,7 +85,7 @@ PROCESSING = QUEUED.model_copy(
 SUCCEEDED = QUEUED.model_copy(
     update={
         "status": "succeeded",
-        "credits": schemas.GenerationCredits(estimated=250, held=0, charged=250, refunded=0),
+        "credits": schemas.JobCredits(estimated=250, held=0, charged=250, refunded=0),
         "progress": schemas.TrainingProgress(percent=100, left_s=None, ends_at=None),
         "updated_at": TRAINED_AT,
         "started_at": STARTED_AT,
@@ -96,7 +96,7 @@ SUCCEEDED = QUEUED.model_copy(
 CANCELED = QUEUED.model_copy(
     update={
         "status": "canceled",
-        "credits": schemas.GenerationCredits(estimated=250, held=0, charged=0, refunded=250),
+        "credits": schemas.JobCredits(estimated=250, held=0, charged=0, refunded=250),
         "completed_at": STARTED_AT,
         "poll_after_s": None,
     }

@@ -49,8 +49,8 @@ def generation_page(page: Page[GenerationView], language: messages.Language) -> 
     )
 
 
-def job_credits(row: Job) -> schemas.GenerationCredits:
-    return schemas.GenerationCredits(
+def job_credits(row: Job) -> schemas.JobCredits:
+    return schemas.JobCredits(
         estimated=row.credits_held,
         held=0 if row.settled else row.credits_held,
         charged=row.credits_charged,

@@ -29,11 +29,11 @@ from api.schemas.catalog import (
 from api.schemas.generations import (
     Failure,
     Generation,
-    GenerationCredits,
     GenerationPage,
     GenerationParams,
     GenerationRequest,
     GenerationsQuery,
+    JobCredits,
     Output,
 )
 from api.schemas.models import (
@@ -105,7 +105,6 @@ __all__ = [
     "Failure",
     "GatewayRefusal",
     "Generation",
-    "GenerationCredits",
     "GenerationPage",
     "GenerationParams",
     "GenerationRequest",
@@ -113,6 +112,7 @@ __all__ = [
     "Grant",
     "Health",
     "InvalidParam",
+    "JobCredits",
     "LatestTraining",
     "LedgerEntry",
     "LedgerPage",

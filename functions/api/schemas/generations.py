@@ -54,8 +54,8 @@ class GenerationParams(Wire):
     quality: int | None = None
 
 
-class GenerationCredits(Wire):
-    """charged + refunded == estimated once the generation has ended; until then all of it is held."""
+class JobCredits(Wire):
+    """charged + refunded == estimated once the job has ended; until then all of it is held."""
 
     estimated: int
     held: int
@@ -92,7 +92,7 @@ class Generation(Wire):
     model: str
     model_version: str | None = Field(description="Which version of an own model; null for the catalog's.")
     params: GenerationParams
-    credits: GenerationCredits
+    credits: JobCredits
     cancel_requested: bool = Field(
         description="A cancel was asked for and passed on; images that are done first are kept and charged."
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import ConfigDict, Field
 
-from api.schemas.generations import GenerationCredits, Status
+from api.schemas.generations import JobCredits, Status
 from api.schemas.photos import PhotoReport
 from api.schemas.wire import Said, Time, Wire
 
@@ -95,7 +95,7 @@ class Training(Wire):
     photos: int = Field(
         description="How many it learns from: those that were accepted when it was asked for."
     )
-    credits: GenerationCredits
+    credits: JobCredits
     expected_minutes: int | None = Field(description="Once it has begun; null for a trainer of former times.")
     progress: TrainingProgress
     cancel_requested: bool = Field(
