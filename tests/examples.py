@@ -9,7 +9,9 @@ from revela.domain.account import Account, Portion, new_grant
 from revela.domain.generation import Generation
 from revela.domain.job import State
 from revela.domain.ledger import EntryKind, LedgerEntry
+from revela.domain.photo import ModelKind
 from revela.domain.plans import Plan
+from revela.domain.training import Training, TrainingPhoto
 from tests.fakes.clock import START
 
 
@@ -32,6 +34,35 @@ def a_generation(id_: str = "gen_01", **changes: Any) -> Generation:
         "due_at": START + timedelta(seconds=60),
     }
     return Generation(**values | changes)
+
+
+def a_training(id_: str = "mdl_01#trn_01", **changes: Any) -> Training:
+    """Return a queued training of two photos that costs 250 credits."""
+    values: dict[str, Any] = {
+        "user_id": "ana",
+        "id": id_,
+        "account_id": "acc_1",
+        "state": State.QUEUED,
+        "model_id": id_.partition("#")[0],
+        "trainer": "flux-lora",
+        "fine_tune": "flux-dev-fine-tune",
+        "provider_version": f"ostris/flux-dev-lora-trainer:{'0' * 64}",
+        "params": {"steps": 1000, "resolution": 1024, "learning_rate": 0.0004, "autocaption": True},
+        "kind": ModelKind.FACE,
+        "trigger_word": "REVK",
+        "class_word": "woman",
+        "photos": tuple(
+            TrainingPhoto(id=f"pho_{n}", key=f"photos/ana/mdl_01/pho_{n}/x.jpg", sha256=f"{n}" * 64)
+            for n in (1, 2)
+        ),
+        "held_from": (Portion(grant_id="plan:free", credits=250),),
+        "credits_held": 250,
+        "price_version": "2026-1",
+        "created_at": START,
+        "updated_at": START,
+        "due_at": START + timedelta(seconds=60),
+    }
+    return Training(**values | changes)
 
 
 def an_account(user_id: str = "ana", **changes: Any) -> Account:
