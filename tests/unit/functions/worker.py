@@ -11,30 +11,35 @@ from pathlib import Path
 from typing import Any
 
 from revela.domain.generation import Generation
-from revela.ports import Ref
+from revela.ports import ModelRef, Ref
 from tests.fakes import FakeEntropy, FakePorts
 from tests.unit.usecases.system import System
 
 EVENTS = Path(__file__).parents[3] / "events"
-WORKERS = ("start_generation", "finish_generation", "reconcile_jobs")
+WORKERS = (
+    *("start_generation", "finish_generation", "check_photo", "start_training", "finish_training"),
+    "reconcile_jobs",
+)
 # Who and what the samples are about.
 JOB = Ref("ana", "gen_01K4YVZ5M0QH8W3D9RJ2T6XBCE")
+MODEL = ModelRef("ana", "mdl_01K4YVZ0A7P3N5R8T2V4X6Z9BD")
+TRAINING = Ref("ana", f"{MODEL.id}#trn_01K4YW1G6C2E4H7K9M3P5R8T0V")
+PHOTO = Ref("ana", f"{MODEL.id}#pho_01K4YVZ2Q5S8T1W4Y7A0C3E6GK")
 PREDICTION_ID = "gm3qorzdhgbfurvjtvhg6dckhu"
 
 Handler = Callable[[dict[str, Any], Any], Any]
 
 
 class SampleEntropy(FakeEntropy):
-    """Gives the first generation the id that the samples name."""
+    """Gives the first of each kind of row the id that the samples name."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._generations = [JOB.id]
+        named = [JOB.id, MODEL.id, *(ref.id.partition("#")[2] for ref in (TRAINING, PHOTO))]
+        self._first = {id_.partition("_")[0]: id_ for id_ in named}
 
     def new_id(self, prefix: str, *, now: datetime) -> str:
-        if prefix == "gen" and self._generations:
-            return self._generations.pop()
-        return super().new_id(prefix, now=now)
+        return self._first.pop(prefix, None) or super().new_id(prefix, now=now)
 
 
 @dataclass
