@@ -112,7 +112,11 @@ class Disk:
 
 
 def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # On Linux a process starts with its parent's ru_maxrss; this one is its own.
+    return int(status.read_text().partition("VmHWM:")[2].split()[0]) * 1024
 
 
 before = peak()

@@ -30,6 +30,17 @@ SUCCEEDED = Prediction(
     version="black-forest-labs/flux-dev",
 )
 FINISH = ProviderReport(Ref("ana", "gen_1"), 2, SUCCEEDED)
+# As `settings.Queues` has them.
+NAMES = ("start", "finish", "start_training", "finish_training", "check")
+TRAINED = Prediction(
+    id="t1",
+    status=PredictionStatus.SUCCEEDED,
+    trained_version=f"acme/revela-flux-lora:{'0' * 64}",
+    weights_url="https://replicate.delivery/t1/trained_model.tar",
+    input={"input_images": "https://api.replicate.com/v1/files/f1", "trigger_word": "REVK"},
+    logs="x" * 1_000_000,
+)
+TRAINING = Ref("ana", "mdl_1#trn_1")
 REFS = [Ref("ana" if n % 2 else "bia", f"gen_{n:02}") for n in range(25)]
 
 
@@ -56,8 +67,8 @@ class Queues:
 def queues() -> Iterator[Queues]:
     with aws():
         client = boto3.client("sqs", region_name=REGION)
-        urls = {name: client.create_queue(QueueName=name)["QueueUrl"] for name in ("start", "finish")}
-        commands = SqsCommands(client, settings.Queues(urls["start"], urls["finish"]))
+        urls = {name: client.create_queue(QueueName=name)["QueueUrl"] for name in NAMES}
+        commands = SqsCommands(client, settings.Queues(*(urls[name] for name in NAMES)))
         yield Queues(commands, client, urls)
 
 
@@ -66,6 +77,32 @@ def test_every_start_is_sent_once_and_names_its_job(queues: Queues) -> None:
 
     bodies = [json.loads(message["Body"]) for message in queues.received("start")]
     assert sorted(bodies, key=lambda body: body["id"]) == [{"user_id": r.user_id, "id": r.id} for r in REFS]
+
+
+def test_each_kind_of_job_goes_to_the_worker_of_its_kind(queues: Queues) -> None:
+    queues.commands.start([REFS[0], TRAINING])
+    queues.commands.finish([ProviderReport(TRAINING, 1, TRAINED), FINISH])
+    queues.commands.check([Ref("ana", "mdl_1#pho_1")])
+
+    ids = {name: [json.loads(m["Body"])["id"] for m in queues.received(name)] for name in NAMES}
+    assert ids == {
+        "start": [REFS[0].id],
+        "finish": [FINISH.ref.id],
+        "start_training": [TRAINING.id],
+        "finish_training": [TRAINING.id],
+        "check": ["mdl_1#pho_1"],
+    }
+
+
+def test_what_a_training_made_is_said_without_its_log_and_its_photos(queues: Queues) -> None:
+    queues.commands.finish([ProviderReport(TRAINING, 2, TRAINED)])
+
+    (message,) = queues.received("finish_training")
+    body = json.loads(message["Body"])
+    assert len(message["Body"]) < 1_000
+    assert (body["id"], body["attempt"]) == (TRAINING.id, 2)
+    read = Prediction.model_validate(body["prediction"])
+    assert read == TRAINED.model_copy(update={"input": None, "logs": None})
 
 
 def test_nothing_to_send_is_no_call() -> None:

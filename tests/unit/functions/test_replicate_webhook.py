@@ -45,6 +45,7 @@ class Stack:
         self._sqs = boto3.client("sqs", region_name=REGION)
         self._secrets = boto3.client("secretsmanager", region_name=REGION)
         self.queue_url = self._sqs.create_queue(QueueName="webhooks")["QueueUrl"]
+        self.training_queue_url = self._sqs.create_queue(QueueName="training-webhooks")["QueueUrl"]
         self.secret_id = self._secrets.create_secret(
             Name="webhooks", SecretString=json.dumps({"replicate": [SECRET], "url_token_key": KEY})
         )["ARN"]
@@ -55,6 +56,7 @@ class Stack:
                 {
                     "AWS_REGION": REGION,
                     "GENERATION_WEBHOOK_QUEUE_URL": self.queue_url,
+                    "TRAINING_WEBHOOK_QUEUE_URL": self.training_queue_url,
                     "WEBHOOK_SECRET_ID": self.secret_id,
                 }
             )
@@ -62,9 +64,11 @@ class Stack:
         wiring.clock = FakeClock(datetime(2026, 3, 2, 12, 0, 6, tzinfo=UTC))
         return wiring
 
-    def messages(self) -> list[dict[str, Any]]:
+    def messages(self, queue_url: str | None = None) -> list[dict[str, Any]]:
         received = self._sqs.receive_message(
-            QueueUrl=self.queue_url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["MessageGroupId"]
+            QueueUrl=queue_url or self.queue_url,
+            MaxNumberOfMessages=10,
+            MessageSystemAttributeNames=["MessageGroupId"],
         )
         return [
             json.loads(message["Body"]) | {"group": message["Attributes"]["MessageGroupId"]}
@@ -213,6 +217,31 @@ def test_a_body_that_is_too_large_is_told_so(stack: Stack) -> None:
     assert answer["statusCode"] == 413
     assert json.loads(answer["body"])["code"] == "webhook_too_large"
     assert stack.messages() == []
+
+
+TRAINING_ID = "mdl_01K4YVZ5M0QH8W3D9RJ2T6XBCE#trn_01K4YVZ5M0QH8W3D9RJ2T6XBCF"
+
+
+def test_a_training_with_its_whole_log_is_heard_by_the_worker_of_trainings(stack: Stack) -> None:
+    made = {"version": f"acme/revela-flux-lora:{'0' * 64}", "weights": "https://replicate.delivery/t/w.tar"}
+    event = signed_again(sample("succeeded"), job_id=TRAINING_ID, output=made, logs="x" * 5_000_000)
+
+    assert knock(event) == {"statusCode": 200}
+
+    (message,) = stack.messages(stack.training_queue_url)
+    assert (message["user_id"], message["id"], message["attempt"]) == ("ana", TRAINING_ID, 1)
+    told = Prediction.model_validate(message["prediction"])
+    assert (told.trained_version, told.weights_url) == (made["version"], made["weights"])
+    assert (told.output, told.logs) == ((), None)
+    assert stack.messages() == []
+
+
+def test_a_token_of_a_generation_opens_no_training(stack: Stack) -> None:
+    event = signed_again(sample("succeeded"))
+    query = event["rawQueryString"].replace("gen_", "mdl_1%23trn_")
+
+    assert knock(event | {"rawQueryString": query})["statusCode"] == 401
+    assert stack.messages(stack.training_queue_url) == []
 
 
 @pytest.mark.parametrize("user_id", ["ana maria", "用户", "x" * 200])

@@ -25,8 +25,10 @@ def sample(name: str) -> dict[str, Any]:
     return event
 
 
-def signed_again(event: dict[str, Any], *, user_id: str = "ana", **fields: Any) -> dict[str, Any]:
-    """Return the event with other fields in its body, for another user, and as genuine as before."""
+def signed_again(
+    event: dict[str, Any], *, user_id: str = "ana", job_id: str | None = None, **fields: Any
+) -> dict[str, Any]:
+    """Return the event with other fields in its body, for another user or job, and as genuine as before."""
     body = json.dumps(json.loads(event["body"]) | fields, ensure_ascii=False)
     headers = event["headers"]
     good = signature(
@@ -35,7 +37,7 @@ def signed_again(event: dict[str, Any], *, user_id: str = "ana", **fields: Any) 
         timestamp=headers["webhook-timestamp"],
         body=body.encode(),
     )
-    generation_id = parse_qs(event["rawQueryString"])["id"][0]
+    generation_id = job_id or parse_qs(event["rawQueryString"])["id"][0]
     token = url_token(KEY, user_id=user_id, generation_id=generation_id, attempt=1)
     query = urlencode({"user": user_id, "id": generation_id, "attempt": 1, "token": token})
     return event | {
