@@ -12,11 +12,11 @@ from tests.unit.functions.api.client import ApiPorts, Client
 def ports(monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiPorts]:
     """The API's own wiring, over fakes."""
     fakes = ApiPorts()
-    _forget()
+    forget()
     monkeypatch.setattr(bootstrap, "ports", lambda: fakes)
     yield fakes
     monkeypatch.undo()
-    _forget()
+    forget()
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def api(ports: ApiPorts) -> Client:
     return Client()
 
 
-def _forget() -> None:
+def forget() -> None:
     """Make the process a fresh one: what it wired, and whom it has seen."""
     from api import requests
     from api.routes import catalog, service
