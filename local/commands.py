@@ -6,6 +6,7 @@ import argparse
 import base64
 import json
 import os
+import re
 import sys
 import urllib.request
 from dataclasses import replace
@@ -89,7 +90,7 @@ def logs(asked: argparse.Namespace) -> int:
 
 
 def event(asked: argparse.Namespace) -> int:
-    """Print a sample about the newest generation of this engine."""
+    """Print a sample about the newest row of its kind in this engine."""
     current = state.read(asked.state_dir)
     file = engine.ROOT / "events" / f"{asked.name}.json"
     if not file.exists():
@@ -102,7 +103,8 @@ def event(asked: argparse.Namespace) -> int:
     signing = _signing(current)
     if signing and file.stem == FORGED:
         signing = replace(signing, webhook_secret=f"whsec_{base64.b64encode(b'a guess').decode()}")
-    made = samples.fresh(json.loads(file.read_text()), _newest_job(current), signing, now)
+    sample = json.loads(file.read_text())
+    made = samples.fresh(sample, _newest_job(current, samples.kind_of(sample)), signing, now)
     print(json.dumps(made, indent=2, ensure_ascii=False))
     return 0
 
@@ -135,22 +137,32 @@ def control(current: State, orders: dict[str, Any]) -> None:
         return
 
 
-def _newest_job(current: State) -> samples.Job:
-    rows = aws.client("dynamodb", current.aws_endpoint_url).get_paginator("scan")
-    generations = [
+# Where rows of a kind are, what they are called, and what their ids look like.
+_ROWS: dict[samples.Kind, tuple[str, str, re.Pattern[str]]] = {
+    "gen": ("generations", "generation", re.compile("gen_[^#]+")),
+    "mdl": ("models", "model", re.compile("mdl_[^#]+")),
+    "trn": ("models", "training", re.compile("mdl_[^#]+#trn_.+")),
+    "pho": ("models", "photo", re.compile("mdl_[^#]+#pho_.+")),
+}
+
+
+def _newest_job(current: State, kind: samples.Kind) -> samples.Job:
+    table, name, id_of_kind = _ROWS[kind]
+    pages = aws.client("dynamodb", current.aws_endpoint_url).get_paginator("scan")
+    rows = [
         row
-        for page in rows.paginate(TableName=current.tables["generations"])
+        for page in pages.paginate(TableName=current.tables[table])
         for row in page["Items"]
-        if row["id"]["S"].startswith("gen_")
+        if id_of_kind.fullmatch(row["id"]["S"])
     ]
-    if not generations:
-        raise Refused("there is no generation yet that a sample could be about; request one first")
+    if not rows:
+        raise Refused(f"there is no {name} yet that a sample could be about; request one first")
     # The ids sort by time.
-    newest = max(generations, key=lambda row: str(row["id"]["S"]))
+    newest = max(rows, key=lambda row: str(row["id"]["S"]).rpartition("#")[2])
     return samples.Job(
         user_id=newest["user_id"]["S"],
         id=newest["id"]["S"],
-        attempt=int(newest["attempt"]["N"]),
+        attempt=int(newest.get("attempt", {"N": "0"})["N"]),
         prediction_id=newest.get("prediction_id", {}).get("S"),
     )
 

@@ -13,16 +13,19 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-from urllib.parse import urlencode
+from typing import Any, Literal
+from urllib.parse import quote_plus, urlencode
 
-GENERATION_ID = re.compile(r"gen_[0-9A-Z]{26}")
+Kind = Literal["gen", "mdl", "trn", "pho"]
+
+_ID = re.compile(r"(gen|mdl|trn|pho)_[0-9A-Z]{26}")
+_UPLOAD_KEY = re.compile(r"incoming/.+/(mdl_[0-9A-Z]{26}/pho_[0-9A-Z]{26})")
 SIGNATURE = "webhook-signature"
 
 
 @dataclass(frozen=True)
 class Job:
-    """A generation that exists; `prediction_id` None: it was not started yet."""
+    """A row that exists; `prediction_id` None: it was not started yet, or is a photo, which has none."""
 
     user_id: str
     id: str
@@ -36,6 +39,13 @@ class Signing:
 
     webhook_secret: str
     url_token: Callable[[str, str, int], str]
+
+
+def kind_of(sample: Mapping[str, Any]) -> Kind:
+    """Return the kind of row that a sample is about; those that are about none say generation."""
+    named = {found[1] for found in _ID.finditer(json.dumps(sample))}
+    kinds: tuple[Kind, ...] = ("trn", "pho", "mdl")
+    return next((kind for kind in kinds if kind in named), "gen")
 
 
 def fresh(sample: Mapping[str, Any], job: Job, signing: Signing | None, now: datetime) -> dict[str, Any]:
@@ -60,13 +70,19 @@ def _of_job(node: Any, job: Job, users: Mapping[str | None, str]) -> Any:
         return node
     if node.startswith("{"):
         return json.dumps(_of_job(json.loads(node), job, users), separators=(",", ":"))
-    return users.get(node) or GENERATION_ID.sub(job.id, node)
+    return users.get(node) or _renamed(node, job)
+
+
+def _renamed(text: str, job: Job) -> str:
+    of_user = _UPLOAD_KEY.sub(rf"incoming/{quote_plus(job.user_id, safe='/')}/\1", text)
+    ids = {id_.partition("_")[0]: id_ for id_ in job.id.split("#")}
+    return _ID.sub(lambda found: ids.get(found[1], found[0]), of_user)
 
 
 def _is_prediction(node: Mapping[str, Any]) -> bool:
     """Tell a prediction, alone or in a queue's message, by the status that Replicate gives it."""
     prediction_id = node.get("id")
-    return isinstance(prediction_id, str) and "status" in node and not GENERATION_ID.match(prediction_id)
+    return isinstance(prediction_id, str) and "status" in node and not _ID.match(prediction_id)
 
 
 def _owner(sample: Mapping[str, Any]) -> str | None:
@@ -77,7 +93,9 @@ def _owner(sample: Mapping[str, Any]) -> str | None:
         return user
     for record in sample.get("Records", []):
         if "body" in record:
-            return str(json.loads(record["body"])["user_id"])
+            # S3 names no user: the key does.
+            told: Mapping[str, Any] = json.loads(record["body"])
+            return told.get("user_id")
         if "dynamodb" in record:
             return str(record["dynamodb"]["Keys"]["user_id"]["S"])
     return None

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from local import engine
-from local.samples import Job, Signing, fresh
+from local.samples import Job, Signing, fresh, kind_of
 
 JOB = Job(
     user_id="zoe", id="gen_01ZZZZZZZZZZZZZZZZZZZZZZZZ", attempt=3, prediction_id="abcdefghijklmnopqrstuvwxyz"
@@ -96,11 +97,46 @@ def test_a_queued_message_is_about_the_job_attempt_and_prediction() -> None:
     }
 
 
+MODEL = "mdl_01ZZZZZZZZZZZZZZZZZZZZZZZA"
+TRAINING = Job("zoe", f"{MODEL}#trn_01ZZZZZZZZZZZZZZZZZZZZZZZB", 2, "abcdefghijklmnopqrstuvwxyz")
+PHOTO = Job("auth0|zoe", f"{MODEL}#pho_01ZZZZZZZZZZZZZZZZZZZZZZZC", 0, None)
+
+
+def test_a_report_of_a_training_is_about_the_training_attempt_and_prediction() -> None:
+    (record,) = fresh(sample("finish_training/succeeded"), TRAINING, SIGNING, NOW)["Records"]
+    message = json.loads(record["body"])
+    assert (message["user_id"], message["id"], message["attempt"]) == ("zoe", TRAINING.id, 2)
+    assert message["prediction"]["id"] == TRAINING.prediction_id
+
+
+def test_an_upload_is_of_the_photo_and_its_user_as_s3_quotes_them() -> None:
+    (record,) = fresh(sample("check_photo/uploaded"), PHOTO, SIGNING, NOW)["Records"]
+    (told,) = json.loads(record["body"])["Records"]
+    assert told["s3"]["object"]["key"] == f"incoming/auth0%7Czoe/{PHOTO.id.replace('#', '/')}"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("finish_generation/succeeded", "gen"),
+        ("finish_training/failed", "trn"),
+        ("check_photo/uploaded", "pho"),
+        ("check_photo/missed", "pho"),
+        ("reconcile_jobs/schedule", "gen"),
+        ("api/get_model", "mdl"),
+        ("api/cancel_training", "trn"),
+    ],
+)
+def test_a_sample_is_about_a_row_of_its_kind(name: str, kind: str) -> None:
+    assert kind_of(sample(name)) == kind
+
+
 @pytest.mark.parametrize(
     "file", sorted((engine.ROOT / "events").rglob("*.json")), ids=lambda f: f"{f.parent.name}/{f.stem}"
 )
 def test_every_sample_can_be_made_fresh_and_keeps_its_shape(file: Path) -> None:
     given = json.loads(file.read_text())
-    event = fresh(given, JOB, SIGNING, NOW)
+    job = {"gen": JOB, "mdl": Job("zoe", MODEL, 0, None), "trn": TRAINING, "pho": PHOTO}[kind_of(given)]
+    event = fresh(given, job, SIGNING, NOW)
     assert set(event) == set(given)
-    assert "gen_01K4YVZ5M0QH8W3D9RJ2T6XBCE" not in json.dumps(event)
+    assert not re.search(r"(gen|mdl|trn|pho)_01K4Y", json.dumps(event))
