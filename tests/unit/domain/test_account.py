@@ -158,6 +158,79 @@ def test_who_comes_back_when_told_finds_the_next_day(part_of_a_second: timedelta
     assert (now + timedelta(seconds=refused.value.retry_after_s)).date() == (NOW + DAY).date()
 
 
+# Trainings
+
+
+def test_a_training_holds_its_price_and_has_a_place_of_its_own() -> None:
+    hold = accounts.hold_training(opened(), PLAN, cost=12, now=NOW)
+
+    after = hold.posting.account
+    assert (after.available, after.held, after.trainings) == (8, 12, 1)
+    assert (after.running, after.waiting, after.images_today) == (0, 0, 0)
+    assert (hold.held_from, hold.starts_at_once) == ((Portion(grant_id="plan:small", credits=12),), True)
+    assert hold.posting.entries == ()
+
+
+def test_trainings_beyond_the_plan_are_refused_and_wait_in_no_line() -> None:
+    account = accounts.hold_training(opened(), PLAN, cost=1, now=NOW).posting.account
+
+    with pytest.raises(TooMany) as refused:
+        accounts.hold_training(account, PLAN, cost=1, now=NOW)
+
+    assert (refused.value.code, refused.value.args_) == ("too_many_trainings", {"limit": 1})
+
+
+def test_a_plan_without_trainings_has_none() -> None:
+    with pytest.raises(TooMany):
+        accounts.hold_training(opened(), a_plan(trainings_at_once=0), cost=1, now=NOW)
+
+
+def test_the_last_credit_can_be_held_for_a_training_and_not_one_more() -> None:
+    assert accounts.hold_training(opened(), PLAN, cost=20, now=NOW).posting.account.available == 0
+    with pytest.raises(NoCredits):
+        accounts.hold_training(opened(), PLAN, cost=21, now=NOW)
+
+
+def test_lapsed_credits_pay_for_no_training() -> None:
+    account = with_grants(new_grant("promotion", "promotion", 5, now=NOW, expires_at=NOW + DAY))
+
+    with pytest.raises(NoCredits):
+        accounts.hold_training(account, PLAN, cost=5, now=NOW + DAY)
+
+
+def test_a_training_neither_overtakes_nor_holds_up_who_waits() -> None:
+    account = opened()
+    for _ in range(3):
+        account = accounts.hold(account, PLAN, cost=1, images=1, now=NOW).posting.account
+    assert account.waiting == 1
+
+    account = accounts.hold_training(account, PLAN, cost=1, now=NOW).posting.account
+
+    assert (account.running, account.waiting, account.trainings) == (2, 1, 1)
+    assert accounts.hand_over(account, PLAN, now=NOW) is None
+
+
+@pytest.mark.parametrize(("charged", "entries"), [(12, [(EntryKind.CAPTURE, -12)]), (0, [])])
+def test_a_settled_training_gives_its_place_back(charged: int, entries: list[tuple[EntryKind, int]]) -> None:
+    hold = accounts.hold_training(opened(), PLAN, cost=12, now=NOW)
+
+    posting = accounts.settle(
+        hold.posting.account,
+        hold.held_from,
+        charged=charged,
+        place="training",
+        undelivered_today=0,
+        cause="mdl_1#trn_1",
+        price_version="1",
+        now=NOW,
+    )
+
+    after = posting.account
+    assert (after.trainings, after.running, after.held) == (0, 0, 0)
+    assert (after.available, after.spent) == (20 - charged, charged)
+    assert [(e.kind, e.credits) for e in posting.entries] == entries
+
+
 # Settling
 
 

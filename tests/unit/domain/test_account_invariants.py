@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from revela.domain import account as accounts
-from revela.domain.account import GrantSource, Portion, Posting, new_grant
+from revela.domain.account import GrantSource, Place, Portion, Posting, new_grant
 from revela.domain.errors import NoCredits, TooMany
 from revela.domain.ledger import EntryKind, LedgerEntry, fold
 from tests.examples import a_plan
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
-PLAN, LARGER = a_plan(), a_plan("larger", jobs_at_once=4, images_per_day=400)
+PLAN, LARGER = a_plan(), a_plan("larger", jobs_at_once=4, images_per_day=400, trainings_at_once=3)
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,12 @@ class Job:
     held_from: tuple[Portion, ...]
     cost: int
     images: int
-    waits: bool
+    place: Place
     since: datetime
+
+    @property
+    def waits(self) -> bool:
+        return self.place == "waiting"
 
 
 class AccountMachine(RuleBasedStateMachine):
@@ -72,18 +76,32 @@ class AccountMachine(RuleBasedStateMachine):
         if hold.starts_at_once:
             assert not any(job.waits for job in self.jobs), "overtook who waits"
         self._post(hold.posting)
-        self.jobs.append(Job(hold.held_from, cost, images, not hold.starts_at_once, self.now))
+        place: Place = "running" if hold.starts_at_once else "waiting"
+        self.jobs.append(Job(hold.held_from, cost, images, place, self.now))
+
+    @rule(cost=st.integers(0, 30))
+    def hold_training(self, cost: int) -> None:
+        before, trains = self.account, sum(job.place == "training" for job in self.jobs)
+        try:
+            hold = accounts.hold_training(before, self.plan, cost=cost, now=self.now)
+        except (NoCredits, TooMany):
+            assert self.account is before
+            return
+        assert trains < self.plan.trainings_at_once
+        assert sum(p.credits for p in hold.held_from) == cost
+        self._post(hold.posting)
+        self.jobs.append(Job(hold.held_from, cost, 0, "training", self.now))
 
     @rule()
     def hand_over(self) -> None:
         after = accounts.hand_over(self.account, self.plan, now=self.now)
-        running = sum(not job.waits for job in self.jobs)
+        running = sum(job.place == "running" for job in self.jobs)
         heads = [index for index, job in enumerate(self.jobs) if job.waits]
         assert (after is not None) == (bool(heads) and running < self.plan.jobs_at_once)
         if after is not None:
             self.account = after
             head = self.jobs[heads[0]]
-            self.jobs[heads[0]] = replace(head, waits=False)
+            self.jobs[heads[0]] = replace(head, place="running")
 
     @precondition(lambda self: self.jobs)
     @rule(data=st.data())
@@ -116,7 +134,7 @@ class AccountMachine(RuleBasedStateMachine):
                 before,
                 job.held_from,
                 charged=charged,
-                place="waiting" if job.waits else "running",
+                place=job.place,
                 undelivered_today=job.images,
                 cause="gen_1",
                 price_version="1",
@@ -152,8 +170,9 @@ class AccountMachine(RuleBasedStateMachine):
     def holds_and_places_are_those_of_live_jobs(self) -> None:
         account = self.account
         assert account.held == sum(job.cost for job in self.jobs)
-        assert account.running == sum(not job.waits for job in self.jobs)
-        assert account.waiting == sum(job.waits for job in self.jobs)
+        assert account.running == sum(job.place == "running" for job in self.jobs)
+        assert account.waiting == sum(job.place == "waiting" for job in self.jobs)
+        assert account.trainings == sum(job.place == "training" for job in self.jobs)
         assert min(account.available, account.held, account.spent, account.images_today) >= 0
 
 
