@@ -20,6 +20,7 @@ AREAS = (
     "outputs",
     "isolation",
     "models",
+    "trainings",
 )
 
 
