@@ -1,7 +1,7 @@
 """The stack: deployed to the embedded AWS, then held against the template.
 
-A stack that says CREATE_COMPLETE may lack what the embedded AWS silently skipped, so every route, trigger and
-table is asked for by name.
+A stack that says CREATE_COMPLETE may lack what the embedded AWS silently skipped, so every route, trigger, table
+and notification is asked for by name.
 """
 
 from __future__ import annotations
@@ -76,6 +76,7 @@ def deploy(
     deployed = _describe(endpoint_url, folders)
     missing = [*_missing_routes(endpoint_url, wanted), *_missing_triggers(endpoint_url, wanted, deployed)]
     missing += _missing_tables(endpoint_url, wanted, deployed)
+    missing += _missing_notifications(endpoint_url, wanted, deployed)
     if missing:
         raise DeployFailed("the embedded AWS left out: " + ", ".join(missing))
     return deployed
@@ -163,3 +164,14 @@ def _missing_tables(endpoint_url: str, wanted: template.Template, deployed: Depl
                 yield f"index {index['IndexName']} of {logical_id}"
         if "StreamSpecification" in properties and "LatestStreamArn" not in table:
             yield f"stream of {logical_id}"
+
+
+def _missing_notifications(endpoint_url: str, wanted: template.Template, deployed: Deployed) -> Iterator[str]:
+    s3 = aws.client("s3", endpoint_url)
+    for logical_id, resource in wanted["Resources"].items():
+        if "NotificationConfiguration" not in resource.get("Properties", {}):
+            continue
+        asked = resource["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
+        there = s3.get_bucket_notification_configuration(Bucket=deployed.physical[logical_id])
+        if len(there.get("QueueConfigurations", [])) != len(asked):
+            yield f"notifications of {logical_id}"

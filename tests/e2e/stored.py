@@ -23,8 +23,8 @@ def quarantined(current: State, user: User, id_: str) -> list[str]:
 
 def published(current: State, user: User, id_: str) -> list[str]:
     """Return the keys of the images, thumbnails aside."""
-    keys = keys(current, f"users/{user.name}/generations/{id_}/")
-    return [key for key in keys if not key.endswith(".thumbnail.webp")]
+    found = keys(current, f"users/{user.name}/generations/{id_}/")
+    return [key for key in found if not key.endswith(".thumbnail.webp")]
 
 
 def states(current: State, user: User) -> list[str]:

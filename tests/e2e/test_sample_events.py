@@ -11,21 +11,37 @@ import pytest
 
 from local import engine
 from local.__main__ import main
+from tests.e2e import own_models
+from tests.e2e.conftest import NewUser, Reconcile
+from tests.e2e.own_models import MODELS
 from tests.e2e.users import PATH, Json, User
 
 EVENTS = engine.ROOT / "events"
 SAMPLES = sorted(str(file.relative_to(EVENTS).with_suffix("")) for file in EVENTS.glob("*/*.json"))
 
 STATUSES = {
-    # Of a generation that has succeeded.
+    # Of a generation and a training that have succeeded.
     "api/cancel": 409,
     "api/create": 202,
     "api/create_invalid": 422,
     "api/delete": 204,
+    "api/cancel_training": 409,
+    "api/create_model": 201,
+    "api/create_model_without_consent": 422,
+    "api/create_training": 202,
+    "api/delete_model": 202,
+    "api/delete_photo": 204,
+    "api/request_photo_uploads": 201,
     "replicate_webhook/forged": 401,
 }
 
 Invoke = Callable[[str], Any]
+
+
+@pytest.fixture(scope="module")
+def user(new_user: NewUser) -> User:
+    """Trainings cost more than images."""
+    return new_user("developer", credits=5000)
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +51,22 @@ def newest(user: User) -> Json:
 
 
 @pytest.fixture
-def settled(user: User, newest: Json) -> None:
+def settled(user: User, newest: Json, reconcile: Reconcile) -> None:
     """Leave no work of an earlier sample under way, and always something to be about."""
     if not [user.wait(g["id"]) for g in user.all(PATH)]:
         user.wait(user.create()["id"])
+    models = user.all(MODELS)
+    for model in models:
+        if model["status"] == "draft":
+            user.http.delete(f"{MODELS}/{model['id']}")
+    # Whatever is being deleted is gone at once, for nothing runs: samples are about the newest that there is.
+    reconcile()
+    if not [model for model in models if model["status"] == "ready"]:
+        model_id = own_models.with_photos(user)
+        own_models.trained(user, model_id, own_models.train(user, model_id)["id"], "succeeded")
+    for model in user.all(MODELS):
+        for training in user.all(f"{MODELS}/{model['id']}/trainings"):
+            own_models.trained(user, model["id"], training["id"])
 
 
 @pytest.fixture
