@@ -1,7 +1,7 @@
 """The stack: deployed to the embedded AWS, then held against the template.
 
-A stack that says CREATE_COMPLETE may lack what the embedded AWS silently skipped, so every route, trigger, table
-and notification is asked for by name.
+A stack that says CREATE_COMPLETE may lack what the embedded AWS silently skipped, so every route, trigger,
+table and notification is asked for by name.
 """
 
 from __future__ import annotations
