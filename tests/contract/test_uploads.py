@@ -183,3 +183,21 @@ def test_any_bucket_names_the_key_and_type_in_its_form(objects: Objects) -> None
 
     assert form.url.startswith("https://")
     assert (form.fields["key"], form.fields["Content-Type"]) == (KEY, "image/png")
+
+
+def test_what_is_denied_is_looked_for_under_its_own_key(on_s3: Objects) -> None:
+    """S3 denies what is gone to whoever may list some prefixes only."""
+    with wire() as between:
+        between.break_next("GetObject", refused("AccessDenied"))
+        with on_s3.fetch(KEY, max_bytes=100) as found:
+            assert found is None
+    assert [(name, asked.get("Prefix")) for name, asked in between.calls][1:] == [("ListObjectsV2", KEY)]
+
+
+def test_what_is_denied_although_it_is_there_is_no_news_of_its_end(on_s3: Objects) -> None:
+    upload(on_s3, b"one")
+    on_s3.put_bytes(f"{KEY}0", b"a neighbour", content_type="image/jpeg")
+    with wire() as between:
+        between.break_next("GetObject", refused("AccessDenied"))
+        with pytest.raises(Transient), on_s3.fetch(KEY, max_bytes=100):
+            pass
