@@ -20,7 +20,7 @@ OPERATIONS: tuple[Operation, ...] = (
                 201, "The draft.", schemas.Model, ("Location", "ETag", "Content-Language"), examples.DRAFT
             ),
         ),
-        (*BODY, "write_conflict", "too_many_models", *SIGNED_IN),
+        (*BODY, "plan_without_models", "write_conflict", "too_many_models", *SIGNED_IN),
         body=schemas.ModelRequest,
         body_examples=examples.REQUESTS,
     ),

@@ -13,6 +13,8 @@ STATUS_OF: dict[str, int] = {
     "malformed_json": 400,
     "unauthorized": 401,
     "insufficient_credits": 402,
+    "plan_without_models": 403,
+    "plan_without_trainings": 403,
     "not_found": 404,
     "method_not_allowed": 405,
     "generation_running": 409,

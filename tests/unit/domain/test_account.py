@@ -16,7 +16,7 @@ from revela.domain.account import (
     Posting,
     new_grant,
 )
-from revela.domain.errors import NoCredits, TooMany
+from revela.domain.errors import NoCredits, NotInPlan, TooMany
 from revela.domain.ledger import EntryKind
 from revela.domain.plans import Plan
 from tests.examples import a_plan
@@ -181,7 +181,7 @@ def test_trainings_beyond_the_plan_are_refused_and_wait_in_no_line() -> None:
 
 
 def test_a_plan_without_trainings_has_none() -> None:
-    with pytest.raises(TooMany):
+    with pytest.raises(NotInPlan):
         accounts.hold_training(opened(), a_plan(trainings_at_once=0), cost=1, now=NOW)
 
 

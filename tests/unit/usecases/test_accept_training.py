@@ -8,6 +8,7 @@ from revela.domain.errors import (
     InvalidRequest,
     NoCredits,
     NotFound,
+    NotInPlan,
     NotNow,
     TooMany,
     Transient,
@@ -124,7 +125,7 @@ def test_a_plan_without_trainings_trains_nothing(trainings: TrainingSystem) -> N
     trainings.model = trainings.life.model(trainings.model)
     trainings.subscribe(ANA, plan="free", amount=1)
 
-    with pytest.raises(TooMany):
+    with pytest.raises(NotInPlan):
         trainings.ask()
 
 

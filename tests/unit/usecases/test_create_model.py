@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from revela.domain.errors import Conflict, InvalidRequest, NotNow, TooMany
+from revela.domain.errors import Conflict, InvalidRequest, NotInPlan, NotNow, TooMany
 from revela.domain.personal_model import ModelState, PersonalModel
 from revela.domain.photo import ModelKind
 from tests.fakes import FakePorts
@@ -77,8 +77,10 @@ def test_a_plan_allows_so_many_models(life: ModelLife) -> None:
 
 
 def test_the_free_plan_has_none(life: ModelLife) -> None:
-    with pytest.raises(TooMany):
+    with pytest.raises(NotInPlan) as refused:
         life.create(BIA)
+
+    assert refused.value.code == "plan_without_models"
 
 
 def test_of_two_at_once_the_plan_takes_only_what_it_has_room_for(life: ModelLife, ports: FakePorts) -> None:

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from revela.domain.errors import NoCredits, TooMany
+from revela.domain.errors import NoCredits, NotInPlan, TooMany
 from revela.domain.ledger import EntryKind, LedgerEntry
 from revela.domain.plans import Plan
 
@@ -168,9 +168,12 @@ def hold_training(account: Account, plan: Plan, *, cost: int, now: datetime) -> 
     """Take `cost` out of what is available for a training, which starts at once or not at all.
 
     Raises:
+        NotInPlan: the plan has no trainings.
         NoCredits: fewer credits are available than `cost`.
         TooMany: the plan has no training left to run at the same time.
     """
+    if not plan.trainings_at_once:
+        raise NotInPlan("plan_without_trainings")
     account, entries = _able_to_pay(account, cost, now)
     if account.trainings >= plan.trainings_at_once:
         raise TooMany("too_many_trainings", limit=plan.trainings_at_once, retry_after_s=60)

@@ -4,6 +4,7 @@ Refused                     the caller must change something -> 4xx
   Malformed                   400: the body cannot be read
   Unauthorized                401
   NoCredits                   402
+  NotInPlan                   403: the plan has no such thing at all
   NotFound                    404: also for what is somebody else's
   NotNow                      409: not in this state, or crowded out by other writers
   TooLarge                    413
@@ -70,6 +71,10 @@ class Unauthorized(Refused):
 
 class NoCredits(Refused):
     status = 402
+
+
+class NotInPlan(Refused):
+    status = 403
 
 
 class NotFound(Refused):

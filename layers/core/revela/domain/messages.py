@@ -16,6 +16,7 @@ TITLES: dict[int, dict[Language, str]] = {
     400: {"en": "Malformed request", "pt-BR": "Requisição malformada"},
     401: {"en": "Not signed in", "pt-BR": "Não autenticado"},
     402: {"en": "Not enough credits", "pt-BR": "Créditos insuficientes"},
+    403: {"en": "Not in your plan", "pt-BR": "Não incluído no seu plano"},
     404: {"en": "Not found", "pt-BR": "Não encontrado"},
     405: {"en": "Method not allowed", "pt-BR": "Método não permitido"},
     409: {"en": "Not possible now", "pt-BR": "Não é possível agora"},
@@ -99,6 +100,14 @@ ERRORS: dict[str, dict[Language, str]] = {
         "en": "Your plan runs {running} generations at once and keeps {waiting} waiting. Wait for one to end.",
         "pt-BR": "O seu plano executa {running} gerações ao mesmo tempo e mantém {waiting} na fila. "
         "Espere uma terminar.",
+    },
+    "plan_without_models": {
+        "en": "Your plan has no models of your own. Change your plan to train one.",
+        "pt-BR": "O seu plano não inclui modelos próprios. Mude de plano para treinar um.",
+    },
+    "plan_without_trainings": {
+        "en": "Your plan has no trainings. Change your plan to train a model.",
+        "pt-BR": "O seu plano não inclui treinamentos. Mude de plano para treinar um modelo.",
     },
     "too_many_trainings": {
         "en": "Your plan runs {limit} trainings at once. Wait for one to end.",

@@ -47,7 +47,7 @@ def accept_training(command: AcceptTraining, *, ports: Ports) -> AcceptedTrainin
         NotFound: the user has no such model.
         InvalidRequest: fields that the trainer does not take; a key used with another body.
         NotNow: too few photos; the model is being deleted; the account was written by others for too long.
-        NoCredits, TooMany: as `account.hold_training`.
+        NotInPlan, NoCredits, TooMany: as `account.hold_training`.
         Unavailable: the trainer rests.
     """
     requested = {"model": command.model.id, **command.requested}

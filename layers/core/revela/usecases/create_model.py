@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from revela.domain.account import Account
 from revela.domain.change import AccountWrite, Change, ModelWrite
-from revela.domain.errors import Conflict, InvalidRequest, NotNow, TooMany
+from revela.domain.errors import Conflict, InvalidRequest, NotInPlan, NotNow, TooMany
 from revela.domain.personal_model import Consent, PersonalModel
 from revela.domain.photo import ModelKind
 from revela.domain.trigger_words import generate_trigger_word, invalid_trigger_word
@@ -31,10 +31,19 @@ class CreateModel:
 
 
 def create_model(command: CreateModel, *, ports: Ports) -> PersonalModel:
-    """Raises TooMany beyond the plan's number of models, InvalidRequest on an unusable trigger word."""
+    """Return the draft.
+
+    Raises:
+        NotInPlan: the plan has no models of one's own.
+        TooMany: beyond the plan's number of models.
+        InvalidRequest: an unusable trigger word.
+        NotNow: the account was written by others for too long.
+    """
     for _ in contended(ports):
         account = open_account(command.user_id, ports=ports)
         limit = ports.catalog.plan(account.plan).models_kept
+        if not limit:
+            raise NotInPlan("plan_without_models")
         others = ports.models.page(command.user_id, limit=limit + 1, cursor=None).items
         if len(others) >= limit:
             raise TooMany("too_many_models", limit=limit)

@@ -138,6 +138,17 @@ def closed(api: Client, ports: ApiPorts) -> Answer:
     return api.post("/v1/generations", GOOD | {"model": model.id})
 
 
+def full(api: Client, ports: ApiPorts) -> Answer:
+    subscribed(ports, "essential")
+    return [api.post("/v1/models", MODEL) for _ in range(3)][-1]
+
+
+def degraded(api: Client, ports: ApiPorts) -> Answer:
+    model = subscribed(ports).with_photos()
+    grant_credits(GrantCredits(ANA, "end of the plan", plan="free"), ports=ports)
+    return api.post(f"/v1/models/{model.id}/trainings", {})
+
+
 def training_twice(api: Client, ports: ApiPorts) -> Answer:
     path = f"/v1/models/{subscribed(ports, 'essential').with_photos().id}/trainings"
     return [api.post(path, {}) for _ in range(2)][-1]
@@ -147,6 +158,8 @@ PROVOKED: dict[str, Callable[[Client, ApiPorts], Answer]] = {
     "malformed_json": lambda api, _: api.post("/v1/generations", "{"),
     "unauthorized": lambda api, _: api.get("/v1/account", user=None),
     "insufficient_credits": poor,
+    "plan_without_models": lambda api, _: api.post("/v1/models", MODEL),
+    "plan_without_trainings": degraded,
     "not_found": lambda api, _: api.get(PATH),
     "method_not_allowed": lambda api, _: api.call("PUT", "/v1/generations"),
     "generation_running": in_state(State.PROCESSING, "DELETE"),
@@ -174,7 +187,7 @@ PROVOKED: dict[str, Callable[[Client, ApiPorts], Answer]] = {
     "daily_limit_reached": exhausted,
     "too_many_jobs": lambda api, ports: rich(api, ports, 7),
     "too_many_trainings": training_twice,
-    "too_many_models": lambda api, _: api.post("/v1/models", MODEL),
+    "too_many_models": full,
     "internal_error": broken,
     "model_resting": resting("flux-schnell"),
     "all_models_resting": resting("flux-dev", "flux-schnell", "sdxl"),
