@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from revela.domain.change import ModelWrite
-from revela.domain.errors import Conflict, InvalidRequest, OutputUnusable, Transient
+from revela.domain.errors import Conflict, InvalidRequest, OutputUnusable, Permanent, Transient
 from revela.domain.job import Event, State
 from revela.domain.personal_model import ModelState, TrainedVersion
 from revela.domain.policy import PUBLISHING_NEEDS_S, SAVING_RETRY, TRAINING_SAVING_LEASE
@@ -73,6 +73,22 @@ def finish_training(report: ProviderReport, *, ports: Ports, until: datetime) ->
     )
     if row is None or row.prediction_id != prediction.id:
         disown(prediction, ref, ports=ports)
+    _forget_unrecorded(row, prediction, ports)
+
+
+def _forget_unrecorded(row: Training | None, prediction: Prediction, ports: Ports) -> None:
+    """Delete a version that came too late for its row: it is somebody's face, and nothing else names it."""
+    version = prediction.trained_version
+    if version is None or (row is not None and row.trained_version == version):
+        return
+    try:
+        ports.provider.delete_version(version)
+    except Permanent as error:
+        ports.telemetry.warning(
+            "version_not_deleted", prediction_id=prediction.id, reason=type(error).__name__
+        )
+        return
+    ports.telemetry.info("version_deleted", prediction_id=prediction.id)
 
 
 def _decide_ended(row: Training, prediction: Prediction, ports: Ports) -> Move:
