@@ -240,14 +240,16 @@ def every_point(cloud: Cloud) -> Iterator[PhotoPoint]:
 
 
 def first_of_each_label(points: Sequence[PhotoPoint]) -> list[PhotoPoint]:
-    """Return both kills and one other fault of the first call of each label, drawn by the label."""
+    """Return both kills of the first call of each label and, of every third label, one other fault."""
     chosen: list[PhotoPoint] = []
     for label in dict.fromkeys(point.label for point in points):
         first = next(point for point in points if point.label == label)
         same = [p for p in points if (p.flow, p.number) == (first.flow, first.number)]
         others = [point for point in same if point.fault not in KILLS]
         chosen += [point for point in same if point.fault in KILLS]
-        chosen += others[zlib.crc32(label.encode()) % len(others) :][:1] if others else []
+        drawn = zlib.crc32(label.encode())
+        if others and drawn % 3 == 0:
+            chosen.append(others[drawn // 3 % len(others)])
     return chosen
 
 
