@@ -227,6 +227,37 @@ class Cause(Enum):
         "The generation of this check could not be deleted.",
         "look for delete_taken_over and the generation's id in the logs of api and reconcile_jobs.",
     )
+    UPLOAD_REFUSED = (
+        "photos-cannot-be-uploaded",
+        "The bucket does not take a photo with the form that the API handed out.",
+        "see whether the form has expired (expires_at), the clocks agree, and api may write to incoming/.",
+    )
+    PHOTOS_UNCHECKED = (
+        "photos-stay-unchecked",
+        "Photos are uploaded, and check_photo has not judged them.",
+        "look at the log of check_photo, and at PhotoQueue and its dead letters.",
+    )
+    PHOTOS_REFUSED = (
+        "good-photos-are-rejected",
+        "Photos that are known to be good were rejected.",
+        "look the codes up there; look at FaceInspector.",
+    )
+    TRAINING_STUCK = (
+        "training-does-not-end",
+        "The training is on its way for longer than this check waits.",
+        "look at the logs of start_training, finish_training and reconcile_jobs, and at TrainingQueue, "
+        "TrainingWebhookQueue and their dead letters.",
+    )
+    TRAINING_FAILED = (
+        "training-fails",
+        "The training ended without a version; nothing was charged.",
+        "look the code up there, and training_id in the logs of start_training and finish_training.",
+    )
+    MODEL_NOT_DELETED = (
+        "model-is-not-deleted",
+        "The model of this check could not be deleted.",
+        "look for delete_failed and the model's id in the logs of api and reconcile_jobs.",
+    )
 
     def __init__(self, anchor: str, meaning: str, remedy: str) -> None:
         self.anchor = anchor

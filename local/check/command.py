@@ -1,4 +1,4 @@
-"""`python -m local check replicate|generation`: its arguments, and which check they ask for."""
+"""`python -m local check replicate|generation|training`: its arguments, and which check they ask for."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 CORE = str(engine.ROOT / "layers" / "core")
 TIMEOUT_S = 300
+TRAINING_TIMEOUT_S = 5400
 
 
 def add_arguments(parser: argparse.ArgumentParser, everywhere: argparse.ArgumentParser) -> None:
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser, everywhere: argparse.Argument
         "--timeout-s",
         type=_seconds,
         default=TIMEOUT_S,
-        help=f"how long the image may take (default: {TIMEOUT_S})",
+        help=f"how long it may take (default: {TIMEOUT_S}; a training {TRAINING_TIMEOUT_S})",
     )
 
     summary = "The Replicate that is configured: token, models, webhook URL, one real prediction."
@@ -33,8 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser, everywhere: argparse.Argument
     replicate.add_argument("--dry-run", action="store_true", help="make no prediction: nothing is billed")
     replicate.set_defaults(run=check_replicate)
 
-    summary = "A whole system, local or deployed: one image from request to download, credits, deletion."
-    whole = kinds.add_parser("generation", help=summary, description=summary, parents=[everywhere, common])
+    whole = argparse.ArgumentParser(add_help=False)
     whole.add_argument(
         "--api-url",
         default=os.environ.get("REVELA_API_URL"),
@@ -45,7 +45,16 @@ def add_arguments(parser: argparse.ArgumentParser, everywhere: argparse.Argument
         default=os.environ.get("REVELA_TOKEN"),
         help="of the user who asks (default: $REVELA_TOKEN, else one of the running engine's issuer)",
     )
-    whole.set_defaults(run=check_generation)
+
+    summary = "A whole system, local or deployed: one image from request to download, credits, deletion."
+    parents = [everywhere, common, whole]
+    generation = kinds.add_parser("generation", help=summary, description=summary, parents=parents)
+    generation.set_defaults(run=check_generation)
+
+    summary = "A whole system, local or deployed: photos, one training, credits, deletion."
+    training = kinds.add_parser("training", help=summary, description=summary, parents=parents)
+    training.add_argument("--dry-run", action="store_true", help="photos and advice alone: nothing is paid")
+    training.set_defaults(run=check_training, timeout_s=TRAINING_TIMEOUT_S)
 
 
 def check_replicate(asked: argparse.Namespace) -> int:
@@ -65,6 +74,15 @@ def check_generation(asked: argparse.Namespace) -> int:
 
     system = system_of(asked.state_dir, api_url=asked.api_url, token=asked.token)
     return generation.check(_report(asked, system.token or ""), system, timeout_s=asked.timeout_s)
+
+
+def check_training(asked: argparse.Namespace) -> int:
+    from local.check import training
+    from local.check.system import system_of
+
+    system = system_of(asked.state_dir, api_url=asked.api_url, token=asked.token)
+    report = _report(asked, system.token or "")
+    return training.check(report, system, dry_run=asked.dry_run, timeout_s=asked.timeout_s)
 
 
 def _report(asked: argparse.Namespace, secret: str) -> Report:

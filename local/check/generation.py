@@ -60,20 +60,20 @@ def check(report: Report, system: System, *, timeout_s: float, clock: Clock = Cl
 
 
 def _steps(report: Report, trial: _Trial) -> None:
-    report.step("health", _as_expected(trial.health))
-    report.step("catalog", _as_expected(trial.catalog), needs=["health"])
-    report.step("token", _as_expected(trial.token), needs=["health"])
+    report.step("health", as_expected(trial.health))
+    report.step("catalog", as_expected(trial.catalog), needs=["health"])
+    report.step("token", as_expected(trial.token), needs=["health"])
     try:
-        report.step("request", _as_expected(trial.request), needs=["catalog", "token"])
-        report.step("generation", _as_expected(trial.watch), needs=["request"])
-        report.step("image", _as_expected(trial.image), needs=["generation"])
-        report.step("credits", _as_expected(trial.credits), needs=["generation"])
+        report.step("request", as_expected(trial.request), needs=["catalog", "token"])
+        report.step("generation", as_expected(trial.watch), needs=["request"])
+        report.step("image", as_expected(trial.image), needs=["generation"])
+        report.step("credits", as_expected(trial.credits), needs=["generation"])
     finally:
         # Whatever became of it, Ctrl-C included.
-        report.step("deletion", _as_expected(trial.clean_up), needs=["token"])
+        report.step("deletion", as_expected(trial.clean_up), needs=["token"])
 
 
-def _as_expected(act: Callable[[], str]) -> Callable[[], str]:
+def as_expected(act: Callable[[], str]) -> Callable[[], str]:
     """Let an answer of another shape fail its step: some other server, or another version, gave it."""
 
     def checked() -> str:

@@ -10,8 +10,10 @@ import jwt
 import pytest
 
 from local.state import State
+from tests.e2e import stored
 from tests.e2e.command_line import local, run
-from tests.e2e.conftest import NewUser
+from tests.e2e.conftest import NewUser, Reconcile
+from tests.e2e.own_models import MODELS
 from tests.e2e.stand_in import StandIn
 from tests.e2e.users import PATH, assert_credits_add_up
 
@@ -79,3 +81,32 @@ def test_the_replicate_of_the_running_system_passes_up_to_its_own_door(state_dir
     found = steps("replicate", state_dir=state_dir)
     assert {step["outcome"] for step in found.values()} == {"passed"}, found
     assert "refuses what Replicate has not signed" in found["webhook door"]["seen"]
+
+
+def test_photos_and_a_training_of_the_running_system_pass_and_leave_nothing(
+    state_dir: Path, engine_state: State, new_user: NewUser, reconcile: Reconcile
+) -> None:
+    user = new_user("developer", credits=500)
+    where = ("--api-url", engine_state.api_url, "--token", user.token)
+
+    found = steps("training", *where, state_dir=state_dir)
+
+    assert {step["outcome"] for step in found.values()} == {"passed"}, found
+    assert user.all(MODELS) == []
+    reconcile()
+    for prefix in ("photos", "incoming"):
+        assert stored.keys(engine_state, f"{prefix}/{user.name}/") == []
+
+
+def test_a_dry_run_of_the_training_pays_nothing(
+    state_dir: Path, engine_state: State, new_user: NewUser
+) -> None:
+    user = new_user("developer", credits=5)
+    before = user.account()["credits"]
+    where = ("--dry-run", "--api-url", engine_state.api_url, "--token", user.token)
+
+    found = steps("training", *where, state_dir=state_dir)
+
+    assert list(found) == ["token", "model", "upload", "photos", "advice", "deletion"]
+    assert {step["outcome"] for step in found.values()} == {"passed"}, found
+    assert user.account()["credits"] == before
