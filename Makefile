@@ -65,7 +65,7 @@ limiter: $(VENV)/.tests ## Measure the pace in simulation; prints the table of d
 
 soak: $(VENV)/.tests $(MINISTACK)/.installed ## Play the long proofs: a thousand histories, every crash point ...
 	PYTHONPATH=functions:layers/core $(PYTHON_BIN) -m tests.simulation.soak $(ARGS)
-	$(if $(ARGS),,$(VENV)/bin/pytest -m long tests/e2e)
+	$(if $(ARGS),,$(VENV)/bin/pytest -m long tests/e2e tests/simulation/test_photo_crash_points.py)
 
 mutants: $(VENV)/.tests ## Plant bugs one by one, see a test fail of each; writes docs/reliability.md
 	@$(PYTHON_BIN) -m tests.mutants $(ARGS)
