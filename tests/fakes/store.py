@@ -90,6 +90,12 @@ class FakeGenerations:
         return [ref for *_, ref in sorted(due, key=lambda found: found[:2])[:limit]]
 
     @port_call
+    def put_off(self, ref: Ref, *, until: datetime) -> None:
+        row = self._store.generations.get(ref)
+        if row is not None and row.due_at is not None:
+            self._store.generations[ref] = row.model_copy(update={"due_at": until})
+
+    @port_call
     def remove(self, generation: Generation) -> None:
         with self._store.lock:
             stored = self._store.generations.get(_ref(generation))

@@ -66,6 +66,9 @@ class Generations(Protocol):
     def due(self, shard: int, *, until: datetime, limit: int) -> list[Ref]:
         """Return what is due, longest overdue first."""
 
+    def put_off(self, ref: Ref, *, until: datetime) -> None:
+        """Let a row be due then, whatever else it holds: for rows that cannot be read."""
+
     def remove(self, generation: Generation) -> None:
         """Forget a row that is still as given, or gone already. Raises Conflict."""
 

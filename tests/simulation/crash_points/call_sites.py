@@ -16,6 +16,7 @@ _NOT_SENT = re.compile(r"\.(telemetry|meta|exceptions|close|endpoint_url|add_met
 # Sites that no flow of a generation reaches, by the beginning of their names, and what does.
 ELSEWHERE = {
     "dynamodb/accounts.py:DynamoAccounts.ledger": "GET /v1/account/ledger changes nothing",
+    "dynamodb/generations.py:DynamoGenerations.put_off": "rows that cannot be read: test_unreadable_rows",
     "dynamodb/generations.py:DynamoGenerations.page": "GET /v1/generations changes nothing",
     "eventbridge.py:": "publish_changes, behind the table's stream",
     "rekognition.py:": "check_photo, of training photos",

@@ -28,3 +28,5 @@ QUEUE_AGE_MAX = timedelta(days=1)
 LOST_CREATES_MAX = 2
 IDEMPOTENCY_KEPT = timedelta(hours=24)
 DUE_SHARDS = 4
+# A row that this version of the code cannot read is looked at this often.
+UNREADABLE_DUE = timedelta(hours=1)

@@ -22,6 +22,7 @@ from revela.domain.policy import (
     POLL_FIRST,
     POLL_MAX,
     START_LEASE,
+    UNREADABLE_DUE,
     WAITING_DUE,
 )
 from revela.domain.retry import BACKOFF_MAX
@@ -84,7 +85,7 @@ def _left_for_next_visit(event: str, ports: Ports) -> Iterator[None]:
     """Keep what fails for one row or user from the others: all of it is due again."""
     try:
         yield
-    except (Transient, Refused) as error:
+    except (Transient, Refused, ValueError) as error:
         ports.telemetry.warning(event, reason=type(error).__name__)
 
 
@@ -101,7 +102,7 @@ def _due_rows(ports: Ports) -> Iterable[Generation]:
 
 
 def _read(refs: list[Ref], ports: Ports) -> Iterable[Generation]:
-    """Return the rows, but for those of another version of this code, which stay due at the head of all."""
+    """Return the rows, but for those of another version of this code, which are put off."""
     try:
         return ports.generations.get_many(refs)
     except ValueError:
@@ -114,7 +115,10 @@ def _read_alone(ref: Ref, ports: Ports) -> Generation | None:
         return ports.generations.get(ref)
     except ValueError as error:
         ports.telemetry.warning("row_unreadable", generation_id=ref.id, reason=type(error).__name__)
-        return None
+    # Many of them at the head of what is due would keep all others from ever being read.
+    with _left_for_next_visit("row_not_put_off", ports):
+        ports.generations.put_off(ref, until=ports.clock.now() + UNREADABLE_DUE)
+    return None
 
 
 def _visit(row: Generation, blocked_until: datetime | None, found: _Due, ports: Ports) -> bool:

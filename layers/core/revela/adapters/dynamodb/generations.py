@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from pynamodb.exceptions import DeleteError
+from pynamodb.exceptions import DeleteError, UpdateError
 from pynamodb.expressions.condition import Condition
 
 from revela.adapters.dynamodb import cursor as cursors
@@ -111,6 +111,21 @@ class DynamoGenerations:
         with transient():
             found = row.due.query(shard, row.due_at <= until, limit=limit)
             return [Ref(item.user_id, item.id) for item in found]
+
+    def put_off(self, ref: Ref, *, until: datetime) -> None:
+        row = self._tables.generation
+        try:
+            with transient():
+                self._tables.connection.update_item(
+                    row.Meta.table_name,
+                    ref.user_id,
+                    ref.id,
+                    actions=[row.due_at.set(until)],
+                    condition=row.due_at.exists(),
+                )
+        except UpdateError as error:
+            if not condition_failed(error):
+                raise
 
     def remove(self, generation: Generation) -> None:
         row = self._tables.generation
