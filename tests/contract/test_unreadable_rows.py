@@ -66,12 +66,16 @@ def test_reconcile_visits_all_others(tables: Tables, generations: DynamoGenerati
     assert line.fields == {"generation_id": UNREADABLE.id, "reason": "ValidationError"}
 
 
-def test_however_many_there_are_the_others_have_their_turn(
-    tables: Tables, generations: DynamoGenerations, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def one_row_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("revela.usecases.reconcile_jobs.ROWS_PER_SHARD", 1)
     monkeypatch.setattr("revela.usecases.reconcile_jobs.DUE_SHARDS", 1)
     monkeypatch.setattr("revela.adapters.dynamodb.mapping.DUE_SHARDS", 1)
+
+
+def test_however_many_there_are_the_others_have_their_turn(
+    one_row_at_a_time: None, tables: Tables, generations: DynamoGenerations
+) -> None:
     behind = a_generation(
         user_id="caio", id="gen_03", state=State.QUEUED, due_at=START + timedelta(seconds=1)
     )
@@ -84,6 +88,7 @@ def test_however_many_there_are_the_others_have_their_turn(
     visited = sum(reconcile_jobs(ports=ports, until=now + timedelta(seconds=55)) for _ in range(20))
 
     assert visited >= 2
+    assert ports.telemetry.events("warning").count("row_unreadable") == 1
     assert Ref("caio", "gen_03") in ports.commands.take_started()
 
 
