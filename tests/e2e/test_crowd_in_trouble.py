@@ -22,8 +22,9 @@ FORTY = {"developer": 22, "studio": 10, "pro": 5, "free": 3}
 TWO_HUNDRED = {"developer": 120, "studio": 40, "pro": 20, "essential": 14, "free": 6}
 
 DOOR_CLOSED_S = 600
-# Every lease is over by then.
-STEP_S = 300
+# Every lease is over by then, and no deadline of a job that was sent just before.
+STEP_S = 240
+REQUEST: Json = {"model": "sdxl", "width": 512, "height": 512}
 OUTPUTS_KEPT_S = 3600
 # Workers killed in each step while the door is closed, a batch of jobs in the hands of each.
 JOBS_PER_PLUG = 12
@@ -36,7 +37,7 @@ def ask_for_all(parties: Mapping[User, int]) -> dict[str, User]:
     """Return who asked, by prompt."""
     asked = {f"request {n} of {user.name}": user for user, jobs in parties.items() for n in range(jobs)}
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda prompt: asked[prompt].create(prompt=prompt), asked))
+        list(pool.map(lambda prompt: asked[prompt].create(prompt=prompt, **REQUEST), asked))
     return asked
 
 

@@ -114,6 +114,12 @@ class FakeGenerations:
         return [ref for *_, ref in sorted(due, key=lambda found: found[:2])[:limit]]
 
     @port_call
+    def put_off(self, ref: Ref, *, until: datetime) -> None:
+        row = self._store.generations.get(ref)
+        if row is not None and row.due_at is not None:
+            self._store.generations[ref] = row.model_copy(update={"due_at": until})
+
+    @port_call
     def remove(self, generation: Generation) -> None:
         with self._store.lock:
             stored = self._store.generations.get(_ref(generation))
@@ -190,6 +196,11 @@ class FakeModels:
             if due_at is not None and due_at <= until and zlib.crc32(id_.encode()) % DUE_SHARDS == shard
         ]
         return [Ref(user_id, id_) for _, id_, user_id in sorted(due)[:limit]]
+
+    @port_call
+    def put_off(self, ref: Ref, *, until: datetime) -> None:
+        if (row := self._store.models.get((ref.user_id, ref.id))) is not None:
+            self._store.models[ref.user_id, ref.id] = row.model_copy(update={"due_at": until})
 
 
 class FakePhotos:

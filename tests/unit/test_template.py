@@ -472,7 +472,9 @@ def test_the_bucket_is_listed_below_known_prefixes_only() -> None:
 
 def test_clients_write_where_uploads_come_in_and_nowhere_else() -> None:
     """A form for an upload carries the rights of the role that signs it: clean copies are out of its reach."""
-    written = [s["Resource"] for role, s in statements() if role == "ApiRole" and "s3:PutObject" in s["Action"]]
+    written = [
+        s["Resource"] for role, s in statements() if role == "ApiRole" and "s3:PutObject" in s["Action"]
+    ]
     assert written == [{"Fn::Sub": "${Bucket.Arn}/incoming/*"}]
 
 

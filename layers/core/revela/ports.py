@@ -45,6 +45,11 @@ class Ref:
     id: str
 
     @property
+    def of_model(self) -> bool:
+        """Tell whether it is a model, or a photo or training of one."""
+        return self.id.startswith("mdl_")
+
+    @property
     def of_photo(self) -> bool:
         return "#pho_" in self.id
 
@@ -93,6 +98,9 @@ class Generations(Jobs[Generation], Protocol):
     def due(self, shard: int, *, until: datetime, limit: int) -> list[Ref]:
         """Return what is due, longest overdue first."""
 
+    def put_off(self, ref: Ref, *, until: datetime) -> None:
+        """Let a row be due then, whatever else it holds: for rows that cannot be read."""
+
 
 class Trainings(Jobs[Training], Protocol):
     """Pages are strongly consistent too: what is not seen of a model is not deleted with it."""
@@ -111,6 +119,9 @@ class Models(Protocol):
 
     def due(self, shard: int, *, until: datetime, limit: int) -> list[Ref]:
         """Return which models, photos and trainings are due, longest overdue first."""
+
+    def put_off(self, ref: Ref, *, until: datetime) -> None:
+        """As of Generations: of a model, a photo or a training."""
 
 
 class Photos(Protocol):

@@ -5,8 +5,10 @@ labels         what a call is named, so that the same call is the same label in 
 cloud          the use cases on the real adapters: AWS in process, and the stand-in for Replicate
 memory         the same on the in-memory ports, fast enough for pairs of kills
 history        what goes on around the processes: clients, queues, the schedule, time
-scenarios      the flows that are played
+scenarios      the flows that are played; in scenarios_troubled the provider is at its worst,
+               and troubled_provider is what makes it so
 evidence       what must be true of everything that is stored, at the end
 call_sites     where the adapters' source calls the outside
+port_calls     where the use cases' source calls the ports
 campaign       which faults of which calls are played, and what came of them
 """

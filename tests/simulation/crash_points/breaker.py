@@ -43,12 +43,14 @@ class Call:
 class Breaker:
     """`breaks`: faults by the number of the call. `scripted`: by label, of the first call that has it.
 
+    `meanwhile`: what others do right before the first call of a label.
     Calls outside of `process` are the test's own, and pass unseen.
     """
 
     clock: Clock
     breaks: Mapping[int, Fault] = field(default_factory=dict)
     scripted: Mapping[str, Fault] = field(default_factory=dict)
+    meanwhile: dict[str, Callable[[], object]] = field(default_factory=dict)
     seen: list[Call] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
     last_broken_at: datetime | None = None
@@ -94,6 +96,9 @@ class Breaker:
         label = f"{self._flows[-1]} · {name}"
         number = len(self.seen)
         self.seen.append(Call(label, (*KILLS, *faults)))
+        if others := self.meanwhile.pop(label, None):
+            with self._aside():
+                others()
         fault = self._fault_of(number, label)
         if fault is not None:
             self.broken.append(f"{label}: {fault}")
@@ -109,6 +114,15 @@ class Breaker:
     def saw(self, name: str, *, since: int) -> bool:
         """Tell whether any call since that number is of this name."""
         return any(name in call.label for call in self.seen[since:])
+
+    @contextmanager
+    def _aside(self) -> Iterator[None]:
+        """Calls in this block are no process's."""
+        ends, self._ends = self._ends, []
+        try:
+            yield
+        finally:
+            self._ends = ends
 
     def _fault_of(self, number: int, label: str) -> Fault | None:
         if number in self.breaks:

@@ -41,7 +41,9 @@ from tests.fakes.entropy import FakeEntropy
 from tests.fakes.telemetry import FakeTelemetry
 from tests.simulation.crash_points.breaker import Breaker, Killed
 from tests.simulation.crash_points.choke_points import Callers, ChokedTransport, aws_choked
+from tests.simulation.crash_points.port_calls import Site, watched
 from tests.simulation.crash_points.stored import stored
+from tests.simulation.crash_points.troubled_provider import TroubledProvider
 from tests.simulation.crash_points.wiring import Process, RememberedPictures, Surroundings
 
 REPLICATE, API = "https://replicate.test", "https://api.test"
@@ -58,13 +60,17 @@ R = TypeVar("R")
 
 
 class Cloud:
-    """One deployment for many histories: `begin` empties it. `callers`: adapters that called out."""
+    """One deployment for many histories: `begin` empties it.
+
+    `callers`: adapters that called out. `port_calls`: use cases that called ports.
+    """
 
     def __init__(self, tables: Tables) -> None:
         self.tables = tables
         self._rows: list[Generation] = []
         self._rows_seen = self._messages_seen = 0
         self.callers: Callers = set()
+        self.port_calls: set[Site] = set()
         # The product's own clients, but not the process's: those live as long as the tests do.
         self.clients = {name: aws_client.__wrapped__(name, REGION) for name in SERVICES}
         self.clients["s3"].create_bucket(Bucket=BUCKET)
@@ -82,6 +88,7 @@ class Cloud:
             transport=httpx.MockTransport(self._knock),
         )
         self.api = httpx.AsyncClient(transport=httpx.ASGITransport(create_app(self.stand_in)))
+        self.provider = TroubledProvider(self._asked)
         self.breaker = Breaker(self.time)
         self.telemetry = FakeTelemetry()
         self.around = self._surroundings()
@@ -92,6 +99,7 @@ class Cloud:
         self.breaker = Breaker(self.time)
         self.time.now_s = BEGIN.timestamp()
         self.stand_in.reset()
+        self.provider = TroubledProvider(self._asked)
         self.api.headers["Authorization"] = f"Bearer {TOKEN}"
         for table in get_backend("dynamodb")[DEFAULT_ACCOUNT_ID][REGION].tables.values():
             table.items.clear()
@@ -114,7 +122,7 @@ class Cloud:
         return self.time.now()
 
     def new_process(self) -> Process:
-        return Process(self.around)
+        return watched(Process(self.around), self._note)
 
     def pass_time(self, by: timedelta) -> None:
         self.time.now_s += by.total_seconds()
@@ -153,14 +161,32 @@ class Cloud:
             if job.id not in self._foreign
         }
 
+    def prediction_status(self, id_: str) -> str:
+        found = self.stand_in.lifecycle.find(id_)
+        assert found is not None
+        return found.status
+
     def slow_down_provider(self) -> None:
-        self._order(slow_predictions={"count": "all", "queue_s": 4, "predict_s": 40})
+        self.order(slow_predictions={"count": "all", "queue_s": 4, "predict_s": 40})
 
     def fail_next_prediction(self, error: str) -> None:
-        self._order(fail_predictions={"count": 1, "error": error})
+        self.order(fail_predictions={"count": 1, "error": error})
 
     def lose_webhooks(self) -> None:
-        self._order(lose_webhooks="all")
+        self.order(lose_webhooks="all")
+
+    def order(self, **orders: object) -> None:
+        """Tell the stand-in to misbehave, as its `/_control` takes it."""
+        reply = self.run(self.api.post(f"{REPLICATE}/_control", json=orders))
+        assert reply.status_code == 200, reply.text
+
+    def leave_row_of_another_version(self, like: Ref) -> None:
+        """Store a job that is due and that this version of the code cannot read."""
+        dynamodb = self.clients["dynamodb"]
+        key = {"user_id": {"S": like.user_id}, "id": {"S": like.id}}
+        item = dynamodb.get_item(TableName=NAMES.generations, Key=key)["Item"]
+        foreign = {"id": {"S": "job_1"}, "state": {"S": "archived"}, "due_at": item["created_at"]}
+        dynamodb.put_item(TableName=NAMES.generations, Item=item | foreign)
 
     def let_another_application_predict(self) -> None:
         body = {"version": "black-forest-labs/flux-schnell", "input": {"prompt": "not ours"}}
@@ -187,7 +213,7 @@ class Cloud:
 
     def _knock(self, request: httpx.Request) -> httpx.Response:
         """Let a webhook arrive at the door; API Gateway answers for a function that died."""
-        ports = self.new_process()
+        ports = Process(self.around)
         request.read()
         heard = HearWebhook(
             headers=dict(request.headers), query=request.url.query.decode(), body=request.content
@@ -196,27 +222,30 @@ class Cloud:
             with self.breaker.process("hear", self.now() + HEAR_TIMEOUT):
                 verdict = hear_webhook(
                     heard,
-                    ports=DoorPorts(
-                        proofs=WebhookProofs(ports.webhook_secrets),
-                        reports=WebhookReports(ports.client("sqs"), ports.settings.queues),
-                        reduced=reduced_prediction,
-                        clock=ports.clock,
-                        telemetry=ports.telemetry,
+                    ports=watched(
+                        DoorPorts(
+                            proofs=WebhookProofs(ports.webhook_secrets),
+                            reports=WebhookReports(ports.client("sqs"), ports.settings.queues),
+                            reduced=reduced_prediction,
+                            clock=ports.clock,
+                            telemetry=ports.telemetry,
+                        ),
+                        self._note,
                     ),
                 )
         except (Killed, Transient):
             return httpx.Response(502)
         return httpx.Response(int(verdict))
 
-    def _answer(self, request: httpx.Request) -> httpx.Response:
+    def _asked(self, request: httpx.Request) -> httpx.Response:
         sent = httpx.Request(request.method, request.url, headers=request.headers, content=request.read())
         answer = self.run(self.api.send(sent))
         body = httpx.ByteStream(answer.content)
         return httpx.Response(answer.status_code, headers=answer.headers, stream=body)
 
-    def _order(self, **orders: object) -> None:
-        reply = self.run(self.api.post(f"{REPLICATE}/_control", json=orders))
-        assert reply.status_code == 200, reply.text
+    def _note(self, site: Site) -> None:
+        if self.breaker.in_process:
+            self.port_calls.add(site)
 
     def _received(self, url: str) -> Iterator[str]:
         sqs = self.clients["sqs"]
@@ -260,7 +289,9 @@ class Cloud:
             telemetry=self.telemetry,
             pictures=_PICTURES,
             catalog=load_catalog(),
-            transport=ChokedTransport(lambda: self.breaker, self.callers, self._answer),
+            transport=ChokedTransport(
+                lambda: self.breaker, self.callers, lambda request: self.provider(request)
+            ),
         )
 
 

@@ -84,7 +84,10 @@ class Installation(Protocol):
 
 
 class History:
-    """`accepted`: jobs by idempotency key. `rested_at`: when the last one came to its end."""
+    """`accepted`: jobs by idempotency key. `rested_at`: when the last one came to its end.
+
+    `late_creates`: predictions that the provider made after it was asked for others in their place.
+    """
 
     def __init__(self, on: Installation) -> None:
         self.on = on
@@ -92,6 +95,7 @@ class History:
         self.finishes: Queue[ProviderReport] = Queue(FINISH_VISIBILITY, FINISH_BATCH)
         self.accepted: dict[str, Ref] = {}
         self.deleted: set[str] = set()
+        self.late_creates = 0
         self.last_asked_at = self.rested_at = on.now()
         self._schedule_at = on.now()
 
@@ -131,7 +135,8 @@ class History:
         self.deleted.add(ref.id)
 
     def upgrade(self, plan: str) -> None:
-        grant_credits(GrantCredits(ANA, f"order-{plan}", credits=50, plan=plan), ports=self.on.new_process())
+        order = GrantCredits(ANA, f"order-{plan}", credits=50, plan=plan)
+        self._repeated("grant", lambda ports: grant_credits(order, ports=ports), CLIENT_WAITS)
 
     # Time
 

@@ -12,18 +12,23 @@ from tests.simulation.crash_points import campaign, evidence, pairs
 from tests.simulation.crash_points.breaker import Call, Fault
 
 
-def of_crash_points(runs: Mapping[str, Sequence[Call]], outcomes: Sequence[campaign.Outcome]) -> str:
-    labels = {outcome.point.label for outcome in outcomes}
+def of_flows(runs: Mapping[str, Sequence[Call]]) -> str:
+    kinds = {call.label for calls in runs.values() for call in calls}
     calls = sum(map(len, runs.values()))
+    return f"{len(runs)} flows made {calls:,} calls to the outside, of {len(kinds)} kinds"
+
+
+def of_crash_points(runs: Mapping[str, Sequence[Call]], outcomes: Sequence[campaign.Outcome]) -> str:
     lines = [
         "The use cases ran on the real adapters (PynamoDB, S3, SQS, Secrets Manager, the Replicate client)",
-        f"against AWS and Replicate in process. Their {len(runs)} flows made {calls} calls to the outside,",
-        f"of {len(labels)} kinds (`tests/simulation/crash_points/call_labels.txt`). Each call was broken",
+        f"against AWS and Replicate in process. Their {of_flows(runs)}",
+        "(`tests/simulation/crash_points/call_labels.txt`). Each call was broken",
         f"in every way it can break: {len(outcomes):,} histories. Clients then repeated under their",
         "Idempotency-Key, queues delivered again after their visibility time-out, Replicate repeated its",
         "webhooks for a minute, the schedule fired each minute. At the end of each, all invariants of the",
-        "money, the rows and the objects held, no job was settled twice, no prediction ran on or was paid",
-        "for in vain, and every recorded output was in the bucket with its SHA-256.",
+        "money, the rows and the objects held, no job was settled twice, no prediction ran on, each belonged",
+        "to one attempt of one job or was marked as an orphan, of which there were no more than creates that",
+        "took effect late, and every recorded output was in the bucket with its SHA-256.",
         "",
         "| fault | histories | longest repair |",
         "| --- | --- | --- |",

@@ -15,12 +15,16 @@ Outcome = frozenset[State]
 
 @dataclass(frozen=True)
 class Scenario:
-    """`scripted`: faults by the label of the call; `ends`: how its jobs may end, in the order of asking."""
+    """`scripted`: faults by the label of the call; `ends`: how its jobs may end, in the order of asking.
+
+    `waits`: how long it takes by itself, beyond what every repair may take.
+    """
 
     name: str
     play: Callable[[History], None]
     ends: tuple[Outcome, ...]
     scripted: Mapping[str, Fault] = field(default_factory=dict)
+    waits: timedelta = timedelta(0)
 
 
 DONE: Outcome = frozenset({State.SUCCEEDED})

@@ -180,3 +180,11 @@ def test_an_end_seen_from_starting_is_judged_as_any(system: System, ports: FakeP
 
     assert (row.state, row.failures) == (State.QUEUED, 1)
     assert ports.store.predictions[system.prediction(row).id].owner == f"{row.id}:1"
+
+
+def test_what_an_operator_has_to_mend_is_counted_for_the_alarm(system: System, ports: FakePorts) -> None:
+    for error in ("E4875", "CUDA out of memory"):
+        row = system.processing()
+        system.hear(row, ports.provider.fail(system.prediction(row).id, error))
+
+    assert ports.telemetry.counts["ProviderMisconfigured"] == 1

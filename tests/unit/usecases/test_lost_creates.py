@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -10,7 +11,8 @@ from revela.domain.errors import ProviderTransient
 from revela.domain.generation import Generation
 from revela.domain.job import State
 from revela.domain.policy import START_LEASE
-from revela.usecases.polling import poll_predictions
+from revela.domain.prediction import Prediction, PredictionStatus
+from revela.usecases.polling import CREATE_MAY_TAKE, PATIENCE, poll_predictions
 from tests.fakes import FakePorts
 from tests.unit.usecases.system import ANA, BIA, RECONCILE_TIMEOUT, System, ref
 from tests.unit.usecases.trouble import dies_after, dies_before, meanwhile
@@ -387,3 +389,44 @@ def test_a_success_that_arrives_after_the_job_was_given_up_is_not_saved(
     assert system.row(row).state is State.QUEUED
     assert not ports.objects.stored
     assert ports.telemetry.counts["PredictionsOrphaned"] == 1
+
+
+def test_a_listing_that_is_never_read_to_its_end_keeps_no_job_for_ever(
+    system: System, ports: FakePorts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = system.starting(created=False)
+    made = Prediction(id="others", status=PredictionStatus.SUCCEEDED, created_at=ports.clock.now())
+
+    def endless(**_: object) -> Iterator[Sequence[Prediction]]:
+        while True:
+            ports.clock.advance(timedelta(seconds=2))
+            yield [made]
+
+    monkeypatch.setattr(ports.provider, "list_predictions", endless)
+    assert row.deadline_at is not None
+    while system.row(row).state is State.STARTING:
+        assert ports.clock.now() < row.deadline_at + PATIENCE + timedelta(minutes=10)
+        system.until_due(row)
+
+    assert ports.clock.now() >= row.deadline_at + PATIENCE
+    assert system.row(row).state is State.QUEUED
+
+
+def test_a_lost_create_is_found_however_much_was_made_since(system: System, ports: FakePorts) -> None:
+    row = system.starting(created=True)
+    ports.clock.advance(CREATE_MAY_TAKE)
+    for _ in range(3):
+        system.processing(BIA)
+    asked: list[object] = []
+    real = ports.provider.list_predictions
+
+    def listed(*, created_after: datetime, created_before: datetime | None = None) -> object:
+        asked.append(created_before)
+        return real(created_after=created_after, created_before=created_before)
+
+    ports.provider.list_predictions = listed  # type: ignore[method-assign, assignment]  # it listens
+    system.reconcile()
+
+    assert row.claimed_at is not None
+    assert asked == [row.claimed_at + CREATE_MAY_TAKE]
+    assert system.row(row).state is State.PROCESSING

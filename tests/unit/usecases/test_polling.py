@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from revela.domain.errors import (
+    NotFound,
     ProviderNotFound,
     ProviderRejected,
     ProviderThrottled,
@@ -17,9 +18,10 @@ from revela.domain.policy import START_LEASE
 from revela.domain.prediction import Prediction
 from revela.ports import Ref
 from revela.usecases.delete_generation import delete_generation
-from revela.usecases.polling import poll_predictions
+from revela.usecases.polling import PATIENCE, poll_predictions
 from revela.usecases.reconcile_jobs import reconcile_jobs
 from tests.fakes import FakePorts
+from tests.unit.usecases.money import assert_sound
 from tests.unit.usecases.system import BIA, System, ref
 from tests.unit.usecases.trouble import dies_after, dies_before, meanwhile
 
@@ -285,3 +287,50 @@ def test_every_shard_has_its_turn_when_runs_are_short_of_time(system: System, po
         first_asked.add(asked[0])
 
     assert first_asked == {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize("answer", [ProviderRejected("422"), ProviderTransient("502")])
+def test_a_cancel_that_is_never_answered_does_not_keep_the_job_for_ever(
+    answer: Exception, system: System, ports: FakePorts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = system.processing()
+
+    def refuse(_: str) -> None:
+        raise answer
+
+    monkeypatch.setattr(ports.provider, "cancel_prediction", refuse)
+    assert row.deadline_at is not None
+    patience_ends = row.deadline_at + PATIENCE
+    while system.row(row).state is State.PROCESSING:
+        assert ports.clock.now() < patience_ends + timedelta(minutes=10)
+        system.until_due(row)
+
+    ended = system.row(row)
+    assert ports.clock.now() >= patience_ends
+    assert (ended.state, ended.credits_charged) == (State.FAILED, 0)
+    assert ended.failure is not None
+    assert ended.failure.code == "timeout"
+    assert_sound(ports)
+
+
+@pytest.mark.parametrize("fault", [NotFound("not_found"), ValueError("unreadable")])
+def test_a_row_that_faults_does_not_keep_the_poll_from_the_others(
+    fault: Exception, system: System, ports: FakePorts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [system.processing() for _ in range(2)]
+    for row in rows:
+        ports.provider.succeed(system.prediction(row).id)
+    asked: list[str] = []
+    real = type(ports.provider).get_prediction
+
+    def get(prediction_id: str) -> Prediction:
+        asked.append(prediction_id)
+        if len(asked) == 1:
+            raise fault
+        return real(ports.provider, prediction_id)
+
+    monkeypatch.setattr(ports.provider, "get_prediction", get)
+    system.reconcile(after=timedelta(minutes=1))
+    system.deliver_finishes()
+
+    assert sorted(system.row(row).state for row in rows) == [State.PROCESSING, State.SUCCEEDED]

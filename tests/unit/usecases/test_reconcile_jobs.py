@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -13,11 +14,12 @@ from revela.domain.errors import (
 )
 from revela.domain.generation import Generation
 from revela.domain.job import State
+from revela.ports import Ref
 from revela.usecases.cancel_generation import cancel_generation
 from revela.usecases.delete_generation import delete_generation
 from revela.usecases.reconcile_jobs import reconcile_jobs
 from tests.fakes import FakePorts
-from tests.unit.usecases.system import ALL_DUE, BIA, System, ref
+from tests.unit.usecases.system import ALL_DUE, ANA, BIA, System, ref
 from tests.unit.usecases.trouble import dies_after, meanwhile
 
 MINUTE = timedelta(minutes=1)
@@ -302,3 +304,36 @@ def test_a_webhook_secret_that_cannot_be_had_ends_no_run(
 
     assert not ports.webhook_secrets.stored
     assert ports.telemetry.values["Reconciled"] == [1]
+
+
+def test_a_line_whose_head_cannot_be_read_keeps_nobody_else(
+    system: System, ports: FakePorts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for user_id in (ANA, BIA):
+        system.subscribe(user_id, plan="essential")
+    other = system.processing(BIA)
+    mine = [system.accept(ANA) for _ in range(4)]
+    head = next(row for row in mine if row.state is State.WAITING)
+    real_get, real_get_many = ports.generations.get, ports.generations.get_many
+
+    def get(at: Ref) -> Generation | None:
+        if at.id == head.id:
+            raise ValueError("of another version")
+        return real_get(at)
+
+    def get_many(refs: Sequence[Ref]) -> list[Generation]:
+        if any(at.id == head.id for at in refs):
+            raise ValueError("of another version")
+        return real_get_many(refs)
+
+    monkeypatch.setattr(ports.generations, "get", get)
+    monkeypatch.setattr(ports.generations, "get_many", get_many)
+    cancel_generation(ref(mine[0]), ports=ports)
+    ports.provider.succeed(system.prediction(other).id)
+    for _ in range(5):
+        system.reconcile(after=timedelta(minutes=1))
+    system.deliver_finishes()
+
+    assert system.row(other).state is State.SUCCEEDED
+    assert system.row(mine[0]).state is State.CANCELED
+    assert [line.event for line in ports.telemetry.lines].count("head_unreadable") >= 1

@@ -37,3 +37,5 @@ TRAINING_POLL_MAX = timedelta(seconds=60)
 UPLOAD_WINDOW = timedelta(minutes=30)
 # A photo that nobody told of, or whose check was lost, is looked at this often.
 PHOTO_DUE = timedelta(minutes=5)
+# A row that this version of the code cannot read is looked at this often.
+UNREADABLE_DUE = timedelta(hours=1)

@@ -14,7 +14,8 @@ from typing import NamedTuple
 class Rule(NamedTuple):
     """`attempts_more`: how often a new attempt may follow; `failure_code` names the cause for the user.
 
-    `model_is_away`: the failure is the model's own, whatever was asked of it.
+    `model_is_away`: the failure is the model's own, whatever was asked of it. `operator`: somebody who runs
+    the installation has to mend something.
     """
 
     pattern: re.Pattern[str]
@@ -22,6 +23,7 @@ class Rule(NamedTuple):
     failure_code: str
     wait: timedelta = timedelta(seconds=5)
     model_is_away: bool = False
+    operator: bool = False
 
 
 def _rule(pattern: str, attempts_more: int, failure_code: str, wait_s: int = 5) -> Rule:
@@ -35,7 +37,8 @@ RULES: tuple[Rule, ...] = (
     _rule(r"flagged as sensitive|\(E005\)", 0, "moderated"),
     _rule(r"input failed validation", 0, "provider_rejected"),
     _rule(r"\bE1001\b|out of memory", 1, "provider_failed"),
-    _rule(r"\bE4875\b", 0, "provider_failed"),
+    # It found no address to call back: the webhook URL is set wrongly.
+    _rule(r"\bE4875\b", 0, "provider_failed")._replace(operator=True),
     _rule(r"\bE8765\b", 2, "model_unavailable", 120)._replace(model_is_away=True),
     _rule(r"\bE6716\b|\bE9825\b", 3, "provider_failed", 15),
     _rule(r"\bE9243\b", 1, "provider_failed"),

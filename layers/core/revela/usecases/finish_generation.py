@@ -97,8 +97,13 @@ def _decide_ended(row: Generation, prediction: Prediction, ports: Ports) -> Move
 def _tell_health(row: Generation, prediction: Prediction, ports: Ports) -> None:
     if prediction.status is PredictionStatus.SUCCEEDED:
         report_success(row.model, ports=ports)
-    elif prediction.status is PredictionStatus.FAILED and rule_for(prediction.error).model_is_away:
+    if prediction.status is not PredictionStatus.FAILED:
+        return
+    rule = rule_for(prediction.error)
+    if rule.model_is_away:
         report_failure(row.model, ports=ports)
+    if rule.operator:
+        ports.telemetry.count("ProviderMisconfigured")
 
 
 def _decide_saving(row: Generation, prediction: Prediction, ports: Ports) -> Move | None:

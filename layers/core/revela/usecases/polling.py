@@ -9,10 +9,18 @@ What is learned is passed on at once: a process that is stopped in the middle ha
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from revela.domain.errors import Permanent, ProviderNotFound, ProviderThrottled, ProviderTransient, Transient
+from revela.domain.errors import (
+    Permanent,
+    ProviderNotFound,
+    ProviderThrottled,
+    ProviderTransient,
+    Refused,
+    Transient,
+)
 from revela.domain.job import Event, Failure, Job, State, fingerprint
 from revela.domain.policy import DEADLINE_MARGIN, LOST_CREATES_MAX
 from revela.domain.prediction import Prediction, PredictionStatus
@@ -33,6 +41,11 @@ REPORTS_AT_ONCE = 10
 CLOCKS_DIFFER = timedelta(minutes=1)
 # Where nothing depends on it: how far apart a claim and its prediction usually are.
 A_MOMENT = timedelta(seconds=10)
+# Where it does: a create whose answer was lost may have waited at the provider's door, but no longer.
+CREATE_MAY_TAKE = timedelta(minutes=5)
+# Past its deadline by so much a job ends whatever the provider does not answer: its own deadline has
+# long acted, and outputs that nobody could read by then are about to be deleted.
+PATIENCE = timedelta(minutes=30)
 # The listing is newest first. Read in spans that a run has time for, each to its end, the old ones are
 # reached however many were created since.
 SPAN = timedelta(minutes=2)
@@ -40,21 +53,15 @@ SPAN = timedelta(minutes=2)
 # read what 600 creates a minute amount to; one that hangs at the end of a run loses only itself.
 ONE_CALL_NEEDS = timedelta(seconds=15)
 
-_NOTHING_READ = datetime.max.replace(tzinfo=UTC)
-
 Seen = tuple[Job, Prediction]
 
 
 @dataclass
 class _Listing:
-    """`unseen`: rows that no page has shown yet, by prediction id.
-
-    `read_back_to`: what was created after it and is not in `by_fingerprint`, the provider does not know.
-    """
+    """`unseen`: rows that no page has shown yet, by prediction id."""
 
     unseen: dict[str, Job]
     by_fingerprint: dict[str, list[Prediction]] = field(default_factory=dict)
-    read_back_to: datetime = _NOTHING_READ
 
 
 def poll_predictions(rows: Sequence[Job], *, ports: Ports, until: datetime) -> None:
@@ -62,21 +69,25 @@ def poll_predictions(rows: Sequence[Job], *, ports: Ports, until: datetime) -> N
 
     Rows are of one kind. What the provider does not tell now is asked again when its row is due again.
     """
-    lost = [row for row in rows if row.prediction_id is None]
     listing = _Listing({row.prediction_id: row for row in rows if row.prediction_id is not None})
-    if lost:
-        # Nobody knows when such a create takes effect: all since its claim is read.
-        since = min(_claimed_at(row) for row in lost) - CLOCKS_DIFFER
-        _read_listing(listing, lost, (), ports, until, created_after=since)
-        _pass_on(_found(lost, listing, ports), ports, until)
     one_by_one = TRAINING_GETS if any(isinstance(row, Training) for row in rows) else SINGLE_GETS
     # The oldest first: they are the next whose outputs the provider deletes.
-    for span in _spans(listing.unseen.values()):
-        if len(span) > one_by_one:
-            after, before = _claimed_at(span[0]) - A_MOMENT, _claimed_at(span[-1]) + A_MOMENT
-            _read_listing(listing, (), span, ports, until, created_after=after, created_before=before)
+    for span in _spans(rows):
+        lost = [row for row in span if row.prediction_id is None]
+        first, last = _claimed_at(span[0]), _claimed_at(span[-1])
+        if lost:
+            after, before = first - CLOCKS_DIFFER, last + CREATE_MAY_TAKE
+            whole = _read_listing(listing, lost, span, ports, until, after=after, before=before)
+            _pass_on(_found(lost, listing, whole, ports), ports, until)
+        elif len(span) > one_by_one:
+            after, before = first - A_MOMENT, last + A_MOMENT
+            _read_listing(listing, (), span, ports, until, after=after, before=before)
         missing = [row for row in span if row.prediction_id in listing.unseen]
         _pass_on(_asked_singly(missing, ports, until), ports, until)
+
+
+def _beyond_patience(row: Job, ports: Ports) -> bool:
+    return row.deadline_at is not None and ports.clock.now() >= row.deadline_at + PATIENCE
 
 
 def _claimed_at(row: Job) -> datetime:
@@ -98,11 +109,9 @@ def _pass_on(seen: Iterable[Seen], ports: Ports, until: datetime) -> None:
     """Tell `finish_generation` of those that have ended, a few at a time."""
     reports: list[ProviderReport] = []
     for row, prediction in seen:
-        try:
+        with _left_for_next_poll(row, ports):
             if report := _report(row, prediction, ports, until):
                 reports.append(report)
-        except Transient as error:
-            _warn(row, error, ports)
         if len(reports) == REPORTS_AT_ONCE:
             _send(reports, ports)
             reports = []
@@ -127,37 +136,38 @@ def _report(row: Job, prediction: Prediction, ports: Ports, until: datetime) -> 
             return None
         answer = cancel_at_provider(row, ports=ports)
         if answer is None or not answer.status.terminal:
-            if answer is not None and late:
+            if (late and answer is not None) or _beyond_patience(row, ports):
                 _time_out(row, ports)
             return None
         prediction = answer
     return ProviderReport(_ref(row), row.attempt, prediction)
 
 
-def _found(lost: Sequence[Job], listing: _Listing, ports: Ports) -> Iterator[Seen]:
+def _found(lost: Sequence[Job], listing: _Listing, whole: bool, ports: Ports) -> Iterator[Seen]:
     for row in lost:
-        try:
-            if adopted := _find_lost(row, listing, ports):
+        with _left_for_next_poll(row, ports):
+            if adopted := _find_lost(row, listing, whole, ports):
                 yield adopted
-        except Transient as error:
-            _warn(row, error, ports)
 
 
 def _asked_singly(rows: Sequence[Job], ports: Ports, until: datetime) -> Iterator[Seen]:
     for row in rows:
         assert row.prediction_id is not None
-        try:
+        with _left_for_next_poll(row, ports):
             if prediction := _get(row.prediction_id, _ref(row), ports, until):
                 yield row, prediction
-        except Transient as error:
-            _warn(row, error, ports)
 
 
-def _warn(row: Job, error: Transient, ports: Ports) -> None:
-    ports.telemetry.warning("poll_failed", job_id=row.id, reason=type(error).__name__)
+@contextmanager
+def _left_for_next_poll(row: Job, ports: Ports) -> Iterator[None]:
+    """Keep what fails for one row from the others: it is due again."""
+    try:
+        yield
+    except (Transient, Refused, ValueError) as error:
+        ports.telemetry.warning("poll_failed", job_id=row.id, reason=type(error).__name__)
 
 
-def _find_lost(row: Job, listing: _Listing, ports: Ports) -> tuple[Job, Prediction] | None:
+def _find_lost(row: Job, listing: _Listing, whole: bool, ports: Ports) -> tuple[Job, Prediction] | None:
     """Adopt the prediction of a create whose answer was lost; give the create up if there is none.
 
     Another job may have sent the very same input: what is bound to it cannot be adopted.
@@ -173,7 +183,7 @@ def _find_lost(row: Job, listing: _Listing, ports: Ports) -> tuple[Job, Predicti
             candidates.insert(0, prediction)
             return None
         return adopted.row, prediction
-    if row.claimed_at is not None and listing.read_back_to <= row.claimed_at - CLOCKS_DIFFER:
+    if whole or _beyond_patience(row, ports):
         _give_up_create(row, ports)
     return None
 
@@ -185,32 +195,33 @@ def _read_listing(
     ports: Ports,
     until: datetime,
     *,
-    created_after: datetime,
-    created_before: datetime | None = None,
-) -> None:
-    """Pass on what each page shows: for `lost` to the end, for a `span` until few are missing."""
-    calls = calls_for(_ref([*lost, *span][0]), ports=ports)
-    pages = calls.pages(created_after=created_after, created_before=created_before)
+    after: datetime,
+    before: datetime,
+) -> bool:
+    """Pass on what each page shows: for `lost` to the end, for a `span` until few are missing.
+
+    Return whether it was read to its end: what it did not show, the provider does not know.
+    """
+    calls = calls_for(_ref(span[0]), ports=ports)
+    pages = calls.pages(created_after=after, created_before=before)
     sent_at = ports.clock.now()
     try:
         if not _may_call(ports, until):
-            return
+            return False
         sent_at = ports.clock.now()
         for page in pages:
             _note_fingerprints(page, lost, listing)
             _pass_on([(listing.unseen.pop(p.id), p) for p in page if p.id in listing.unseen], ports, until)
-            created = [prediction.created_at for prediction in page if prediction.created_at is not None]
-            listing.read_back_to = min(created, default=listing.read_back_to)
             few = not lost and sum(row.prediction_id in listing.unseen for row in span) <= SINGLE_GETS
             if few or not _may_call(ports, until):
-                return
+                return False
             sent_at = ports.clock.now()
     except (Transient, Permanent) as error:
         ports.telemetry.warning("listing_not_read", reason=type(error).__name__)
         if isinstance(error, ProviderThrottled):
             slow_down(error, sent_at, ports)
-    else:
-        listing.read_back_to = created_after
+        return False
+    return True
 
 
 def _note_fingerprints(page: Sequence[Prediction], lost: Sequence[Job], listing: _Listing) -> None:

@@ -30,6 +30,7 @@ from revela.domain.policy import (
     POLL_MAX,
     START_LEASE,
     TRAINING_POLL_MAX,
+    UNREADABLE_DUE,
     WAITING_DUE,
 )
 from revela.domain.retry import BACKOFF_MAX
@@ -112,7 +113,7 @@ def _left_for_next_visit(event: str, ports: Ports) -> Iterator[None]:
     """Keep what fails for one row or user from the others: all of it is due again."""
     try:
         yield
-    except (Transient, Permanent, Refused) as error:
+    except (Transient, Permanent, Refused, ValueError) as error:
         ports.telemetry.warning(event, reason=type(error).__name__)
 
 
@@ -137,7 +138,7 @@ def _still_due(rows: Iterable[AnyDue], now: datetime) -> Iterator[AnyDue]:
 
 
 def _jobs(refs: Sequence[Ref], jobs: Jobs[AnyJob], ports: Ports) -> Iterable[AnyJob]:
-    """Return the rows, but for those of another version of this code, which stay due at the head of all."""
+    """Return the rows, but for those of another version of this code, which are put off."""
     try:
         return jobs.get_many(refs) if refs else ()
     except ValueError:
@@ -164,7 +165,11 @@ def _read_alone(ref: Ref, read: Callable[[], Row | None], ports: Ports) -> Row |
         return read()
     except ValueError as error:
         ports.telemetry.warning("row_unreadable", row_id=ref.id, reason=type(error).__name__)
-        return None
+    # Many of them at the head of what is due would keep all others from ever being read.
+    with _left_for_next_visit("row_not_put_off", ports):
+        table = ports.models if ref.of_model else ports.generations
+        table.put_off(ref, until=ports.clock.now() + UNREADABLE_DUE)
+    return None
 
 
 def _visit(row: AnyDue, blocked_until: datetime | None, found: _Due, ports: Ports) -> bool:

@@ -9,7 +9,7 @@ from pynamodb.expressions.condition import Condition
 
 from revela.adapters.dynamodb import cursor as cursors
 from revela.adapters.dynamodb.failures import transient
-from revela.adapters.dynamodb.jobs import DynamoJobs
+from revela.adapters.dynamodb.jobs import DynamoJobs, put_off
 from revela.adapters.dynamodb.mapping import generation_of, job_of_json
 from revela.adapters.dynamodb.tables import GenerationRow, Tables
 from revela.domain.change import IdempotencyKey
@@ -108,3 +108,6 @@ class DynamoGenerations(DynamoJobs[Generation]):
         with transient():
             found = row.due.query(shard, row.due_at <= until, limit=limit)
             return [Ref(item.user_id, item.id) for item in found]
+
+    def put_off(self, ref: Ref, *, until: datetime) -> None:
+        put_off(self._tables, self._tables.generation, ref, until)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any, Generic
 
-from pynamodb.exceptions import DeleteError
+from pynamodb.exceptions import DeleteError, UpdateError
 
 from revela.adapters.dynamodb.failures import condition_failed, jitter_s, transient
 from revela.adapters.dynamodb.tables import JobRow, Tables
@@ -18,6 +19,22 @@ from revela.ports import Ref
 _BATCH = 100
 _BATCH_TRIES = 6
 _BATCH_WAIT_S = 0.05
+
+
+def put_off(tables: Tables, row: type[Any], ref: Ref, until: datetime) -> None:
+    """Let a row be due then; one that is due no more stays so."""
+    try:
+        with transient():
+            tables.connection.update_item(
+                row.Meta.table_name,
+                ref.user_id,
+                ref.id,
+                actions=[row.due_at.set(until)],
+                condition=row.due_at.exists(),
+            )
+    except UpdateError as error:
+        if not condition_failed(error):
+            raise
 
 
 class DynamoJobs(Generic[AnyJob]):

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from revela.adapters.dynamodb import cursor as cursors
 from revela.adapters.dynamodb.failures import transient
+from revela.adapters.dynamodb.jobs import put_off
 from revela.adapters.dynamodb.mapping import model_of, photo_of
 from revela.adapters.dynamodb.tables import Tables
 from revela.domain.personal_model import ModelState, PersonalModel
@@ -64,6 +65,9 @@ class DynamoModels:
         with transient():
             found = row.due.query(shard, row.due_at <= until, limit=limit)
             return [Ref(item.user_id, item.id) for item in found]
+
+    def put_off(self, ref: Ref, *, until: datetime) -> None:
+        put_off(self._tables, self._tables.model, ref, until)
 
 
 class DynamoPhotos:
