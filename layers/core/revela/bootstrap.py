@@ -300,8 +300,6 @@ def aws_client(service: str, region: str) -> Any:
             # or is lost, and tries of it must fit into what the webhook's door has.
             read_timeout=10 if service in ("s3", "rekognition") else 3,
             retries={"mode": "standard", "total_max_attempts": 2},
-            # Left alone, botocore signs forms for uploads in a way that S3 takes from old buckets only.
-            signature_version="s3v4" if service == "s3" else None,
         ),
     )
 

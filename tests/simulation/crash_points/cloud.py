@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -21,33 +22,41 @@ from local.replicate.clock import Clock as StandInClock
 from local.replicate.drawing.render import render
 from local.replicate.stand_in import Settings as StandInSettings
 from local.replicate.stand_in import StandIn
-from revela.adapters.dynamodb.mapping import generation_of
 from revela.adapters.dynamodb.tables import Tables
 from revela.adapters.replicate.webhooks import reduced_prediction
 from revela.adapters.webhook_proofs import WebhookProofs
 from revela.adapters.webhook_reports import WebhookReports
 from revela.bootstrap import aws_client
+from revela.domain.change import Change, PhotoWrite
 from revela.domain.errors import Transient
-from revela.domain.generation import Generation
+from revela.domain.job import Job
+from revela.domain.photo import CleanCopy, ModelKind
+from revela.domain.photo_report import TRAINABLE
 from revela.domain.prediction import Prediction
-from revela.ports import ProviderReport, Ref
+from revela.ports import ModelRef, ProviderReport, Ref
 from revela.settings import Settings
 from revela.usecases import moving, reconcile_jobs
+from revela.usecases.create_model import CreateModel, create_model
 from revela.usecases.hear_webhook import DoorPorts, HearWebhook, hear_webhook
-from tests.contract.aws import NAMES, REGION, aws, deploy_tables
+from tests.contract.aws import REGION, aws, deploy_tables
+from tests.contract.photo_zips import jpeg
 from tests.fakes import FakePorts, load_catalog
 from tests.fakes.clock import START
 from tests.fakes.entropy import FakeEntropy
 from tests.fakes.telemetry import FakeTelemetry
+from tests.photos.findings import facts_of, photo_of
 from tests.simulation.crash_points.breaker import Breaker, Killed
 from tests.simulation.crash_points.choke_points import Callers, ChokedTransport, aws_choked
+from tests.simulation.crash_points.history import ANA
 from tests.simulation.crash_points.port_calls import Site, watched
 from tests.simulation.crash_points.stored import stored
 from tests.simulation.crash_points.troubled_provider import TroubledProvider
 from tests.simulation.crash_points.wiring import Process, RememberedPictures, Surroundings
 
 REPLICATE, API = "https://replicate.test", "https://api.test"
-BUCKET, START_QUEUE, FINISH_QUEUE = "generations", "GenerationQueue", "GenerationWebhookQueue"
+BUCKET = "generations"
+START_QUEUES = ("GenerationQueue", "TrainingQueue")
+FINISH_QUEUES = ("GenerationWebhookQueue", "TrainingWebhookQueue")
 TOKEN_SECRET, WEBHOOK_SECRET = "replicate-token", "webhook-secret"
 TOKEN, SIGNING_SECRET = "r8_under_test", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 HEAR_TIMEOUT = timedelta(seconds=10)
@@ -67,7 +76,7 @@ class Cloud:
 
     def __init__(self, tables: Tables) -> None:
         self.tables = tables
-        self._rows: list[Generation] = []
+        self._rows: list[Job] = []
         self._rows_seen = self._messages_seen = 0
         self.callers: Callers = set()
         self.port_calls: set[Site] = set()
@@ -76,7 +85,7 @@ class Cloud:
         self.clients["s3"].create_bucket(Bucket=BUCKET)
         self.queue_urls = [
             self.clients["sqs"].create_queue(QueueName=name)["QueueUrl"]
-            for name in (START_QUEUE, FINISH_QUEUE)
+            for name in (*START_QUEUES, *FINISH_QUEUES)
         ]
         for secret_id, text in ((TOKEN_SECRET, TOKEN), (WEBHOOK_SECRET, "{}")):
             self.clients["secretsmanager"].create_secret(Name=secret_id, SecretString=text)
@@ -132,7 +141,8 @@ class Cloud:
         looked_at, self._messages_seen = self._messages_seen, len(self.breaker.seen)
         if not self.breaker.saw("sqs.", since=looked_at):
             return [], []
-        starts, finishes = (list(map(json.loads, self._received(url))) for url in self.queue_urls)
+        sent = [list(map(json.loads, self._received(url))) for url in self.queue_urls]
+        starts, finishes = [*sent[0], *sent[1]], [*sent[2], *sent[3]]
         return [Ref(body["user_id"], body["id"]) for body in starts], [
             ProviderReport(
                 Ref(body["user_id"], body["id"]),
@@ -142,14 +152,28 @@ class Cloud:
             for body in finishes
         ]
 
-    def rows(self) -> Iterable[Generation]:
+    def rows(self) -> Iterable[Job]:
         looked_at, self._rows_seen = self._rows_seen, len(self.breaker.seen)
         if not looked_at or self.breaker.saw("dynamodb.", since=looked_at):
-            row = self.tables.generation
-            items = self.clients["dynamodb"].scan(TableName=NAMES.generations)["Items"]
-            own = (item for item in items if item["id"]["S"].startswith("gen_"))
-            self._rows = [generation_of(row.from_raw_data(item)) for item in own]
+            held = stored(self.clients["dynamodb"], self.tables, {}).store
+            self._rows = [*held.generations.values(), *held.trainings.values()]
         return self._rows
+
+    def put_model(self) -> ModelRef:
+        ports, now = self.new_process(), self.now()
+        model = create_model(
+            CreateModel(ANA, "Ana", ModelKind.FACE, "woman", "1", "203.0.113.7", "REVK"), ports=ports
+        )
+        for n in range(TRAINABLE):
+            data = jpeg(shade=n)
+            copy = CleanCopy(
+                width=64, height=64, size_bytes=len(data), sha256=hashlib.sha256(data).hexdigest()
+            )
+            photo = photo_of(n, user_id=ANA, model_id=model.id, facts=facts_of(clean=copy))
+            ports.changes.commit(Change(now=now, photos=(PhotoWrite(None, photo),)))
+            assert photo.clean_key is not None
+            ports.objects.put_bytes(photo.clean_key, data, content_type="image/jpeg")
+        return ModelRef(ANA, model.id)
 
     def stored(self) -> FakePorts:
         return stored(self.clients["dynamodb"], self.tables, self._objects())
@@ -273,7 +297,9 @@ class Cloud:
             "AWS_REGION": REGION,
             "BUCKET": BUCKET,
             "GENERATION_QUEUE_URL": self.queue_urls[0],
-            "GENERATION_WEBHOOK_QUEUE_URL": self.queue_urls[1],
+            "TRAINING_QUEUE_URL": self.queue_urls[1],
+            "GENERATION_WEBHOOK_QUEUE_URL": self.queue_urls[2],
+            "TRAINING_WEBHOOK_QUEUE_URL": self.queue_urls[3],
             "REPLICATE_TOKEN_SECRET_ID": TOKEN_SECRET,
             "WEBHOOK_SECRET_ID": WEBHOOK_SECRET,
             "REPLICATE_API_BASE_URL": f"{REPLICATE}/v1",

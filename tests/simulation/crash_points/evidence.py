@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from revela.domain.change import ORPHAN
 from revela.domain.generation import Generation
-from revela.domain.job import State
+from revela.domain.job import Job, State
 from tests.fakes import FakePorts
 from tests.simulation.crash_points.history import History
 from tests.simulation.crash_points.scenarios import Scenario
@@ -23,7 +23,8 @@ def assert_at_rest(history: History, scenario: Scenario) -> None:
     stored = history.on.stored()
     assert_sound(stored)
     _assert_outputs_are_whole(stored)
-    rows = {ref.id: row for ref, row in stored.store.generations.items()}
+    jobs: list[Job] = [*stored.store.generations.values(), *stored.store.trainings.values()]
+    rows = {row.id: row for row in jobs}
     for (key, ref), ends in zip(history.accepted.items(), scenario.ends, strict=True):
         deleted = ref.id in history.deleted
         assert (ref.id not in rows) == deleted, f"{key}: {'still there' if deleted else 'gone'}"
@@ -31,7 +32,7 @@ def assert_at_rest(history: History, scenario: Scenario) -> None:
     # An idempotency key makes one job, however often it was sent.
     assert len(rows) == len(history.accepted) - len(history.deleted)
     for account in stored.store.accounts.values():
-        assert (account.held, account.running, account.waiting) == (0, 0, 0)
+        assert (account.held, account.running, account.waiting, account.trainings) == (0, 0, 0, 0)
     assert not history.starts.dead_letters
     assert not history.finishes.dead_letters
     _assert_nothing_else_is_published(stored)
@@ -65,7 +66,7 @@ def _assert_no_prediction_is_lost(stored: FakePorts, history: History) -> None:
     """
     predictions = history.on.predictions()
     assert all(predictions.values()), "a prediction runs on"
-    settled = [row.prediction_id for row in stored.store.generations.values() if row.prediction_id]
+    settled = [row.prediction_id for row in history.rows() if row.prediction_id]
     assert len(set(settled)) == len(settled), "two jobs settled one prediction"
     owners = {id_: claim.owner for id_, claim in stored.store.predictions.items()}
     assert not set(predictions) - set(owners), "a prediction that nobody knows of"

@@ -8,16 +8,19 @@ from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from revela.domain.errors import NotFound, NotNow, Transient
-from revela.domain.generation import Generation
-from revela.domain.job import State
-from revela.ports import Ports, ProviderReport, Ref
+from revela.domain.job import Job, State
+from revela.ports import ModelRef, Ports, ProviderReport, Ref
 from revela.usecases.accept_generation import AcceptGeneration, accept_generation
+from revela.usecases.accept_training import AcceptTraining, accept_training
 from revela.usecases.cancel_generation import cancel_generation
+from revela.usecases.cancel_training import cancel_training
 from revela.usecases.delete_generation import delete_generation
 from revela.usecases.finish_generation import finish_generation
+from revela.usecases.finish_training import finish_training
 from revela.usecases.grant_credits import GrantCredits, grant_credits
 from revela.usecases.reconcile_jobs import reconcile_jobs
 from revela.usecases.start_generation import start_generation
+from revela.usecases.start_training import start_training
 from tests.fakes import FakePorts
 from tests.simulation.crash_points.breaker import Breaker, Killed
 from tests.simulation.crash_points.queues import Message, Queue
@@ -30,6 +33,7 @@ FINISH_TIMEOUT = timedelta(seconds=120)
 RECONCILE_TIMEOUT = timedelta(seconds=55)
 START_VISIBILITY, START_BATCH = timedelta(seconds=360), 10
 FINISH_VISIBILITY, FINISH_BATCH = timedelta(seconds=720), 5
+TRAINING_START_TIMEOUT, TRAINING_FINISH_TIMEOUT = timedelta(seconds=180), timedelta(seconds=300)
 
 SCHEDULE = timedelta(minutes=1)
 TICK = timedelta(seconds=2)
@@ -65,7 +69,11 @@ class Installation(Protocol):
     def take_sent(self) -> tuple[list[Ref], list[ProviderReport]]:
         """Return the messages to start and to finish that were sent since."""
 
-    def rows(self) -> Iterable[Generation]: ...
+    def rows(self) -> Iterable[Job]:
+        """Return every job, of either kind."""
+
+    def put_model(self) -> ModelRef:
+        """Have a personal model of Ana's be there, its photos accepted."""
 
     def stored(self) -> FakePorts:
         """Return ports that hold all that is stored."""
@@ -111,17 +119,26 @@ class History:
         self.accepted[key] = Ref(generation.user_id, generation.id)
         return self.accepted[key]
 
+    def train(self, key: str, model: ModelRef) -> Ref:
+        """Ask for a training, again under the same key until there is an answer."""
+        command = AcceptTraining(model, {"trainer": "flux-fast"}, idempotency_key=key)
+        training = self._repeated(
+            "accept training", lambda ports: accept_training(command, ports=ports).training, CLIENT_WAITS
+        )
+        self.accepted[key] = Ref(training.user_id, training.id)
+        return self.accepted[key]
+
     def cancel(self, ref: Ref) -> None:
         """Cancel; who is told that it is too late has not been told so of a job that was not begun."""
 
         def ask(ports: Ports) -> bool:
             try:
-                cancel_generation(ref, ports=ports)
+                (cancel_training if ref.of_training else cancel_generation)(ref, ports=ports)
             except NotNow:
                 return False
             return True
 
-        if not self._repeated("cancel", ask, CLIENT_WAITS):
+        if not self._repeated("cancel training" if ref.of_training else "cancel", ask, CLIENT_WAITS):
             assert self.row(ref).state not in (State.WAITING, State.QUEUED)
 
     def delete(self, ref: Ref) -> None:
@@ -135,7 +152,7 @@ class History:
         self.deleted.add(ref.id)
 
     def upgrade(self, plan: str) -> None:
-        order = GrantCredits(ANA, f"order-{plan}", credits=50, plan=plan)
+        order = GrantCredits(ANA, f"order-{plan}", credits=500, plan=plan)
         self._repeated("grant", lambda ports: grant_credits(order, ports=ports), CLIENT_WAITS)
 
     # Time
@@ -168,10 +185,10 @@ class History:
 
     # What is there
 
-    def rows(self) -> list[Generation]:
+    def rows(self) -> list[Job]:
         return list(self.on.rows())
 
-    def row(self, ref: Ref) -> Generation:
+    def row(self, ref: Ref) -> Job:
         return next(row for row in self.rows() if row.id == ref.id)
 
     @property
@@ -203,14 +220,22 @@ class History:
     def _deliver(self) -> None:
         self._post()
         while batch := self.starts.take(self.on.now()):
-            self._deliver_starts(batch)
+            self._deliver_starts([message for message in batch if not message.body.of_training])
+            for message in batch:
+                if message.body.of_training:
+                    self._deliver_training_start(message)
             self._post()
         while told := self.finishes.take(self.on.now()):
-            self._deliver_finishes(told)
+            self._deliver_finishes([message for message in told if not message.body.ref.of_training])
+            for report in told:
+                if report.body.ref.of_training:
+                    self._deliver_training_finish(report)
             self._post()
 
     def _deliver_starts(self, batch: Sequence[Message[Ref]]) -> None:
         refs = [message.body for message in batch]
+        if not refs:
+            return
 
         def work(ports: Ports, until: datetime) -> list[Ref]:
             return start_generation(refs, ports=ports, until=until)
@@ -225,6 +250,8 @@ class History:
 
     def _deliver_finishes(self, batch: Sequence[Message[ProviderReport]]) -> None:
         done: list[Message[ProviderReport]] = []
+        if not batch:
+            return
 
         def work(ports: Ports, until: datetime) -> None:
             for message in batch:
@@ -237,6 +264,22 @@ class History:
         except Killed:
             return  # who dies has acknowledged nothing
         for message in done:
+            self.finishes.delete(message)
+
+    def _deliver_training_start(self, message: Message[Ref]) -> None:
+        def work(ports: Ports, until: datetime) -> None:
+            start_training(message.body, ports=ports, until=until)
+
+        with suppress(Killed, Transient):
+            self._process("start training", TRAINING_START_TIMEOUT, work)
+            self.starts.delete(message)
+
+    def _deliver_training_finish(self, message: Message[ProviderReport]) -> None:
+        def work(ports: Ports, until: datetime) -> None:
+            finish_training(message.body, ports=ports, until=until)
+
+        with suppress(Killed, Transient):
+            self._process("finish training", TRAINING_FINISH_TIMEOUT, work)
             self.finishes.delete(message)
 
     def _post(self) -> None:

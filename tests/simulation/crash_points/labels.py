@@ -8,10 +8,12 @@ from typing import Any
 
 import httpx
 
-_ID = re.compile(r"(?<=/predictions/)[^/]+")
+_ID = re.compile(r"((?<=/predictions/)|(?<=/trainings/)|(?<=/files/)|(?<=/versions/))[^/]+")
 _FILE = re.compile(r"(?<=^/delivery/).+")
 # Items are told apart by what stands before the first of these in their sort key.
 _KIND_ENDS = re.compile(r"[_#]")
+# What a model has is stored below its own id.
+_OF_MODEL = re.compile(r"mdl_[^#]+#(?P<kind>trn|pho)_")
 
 
 def of_aws(service: str, operation: str, parameters: Mapping[str, Any]) -> str:
@@ -60,7 +62,9 @@ def _id_of(part: Mapping[str, Any]) -> str:
 
 
 def _kind(id_: str) -> str:
-    return _KIND_ENDS.split(id_)[0]
+    """Return the kind of an id: `trn` of `mdl_…#trn_…`, `wait` of `wait#…`."""
+    inner = _OF_MODEL.match(id_)
+    return inner["kind"] if inner else _KIND_ENDS.split(id_)[0]
 
 
 def _range(parameters: Mapping[str, Any]) -> str:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
-from revela.domain.generation import Generation
+from revela.domain.job import Job
 from revela.domain.prediction import Prediction, PredictionStatus
-from revela.ports import CreatePrediction, ProviderReport, Ref
+from revela.ports import CreatePrediction, ModelRef, ProviderReport, Ref
 from tests.fakes import FakePorts
 from tests.simulation.crash_points.breaker import Breaker, Fault, Killed
 
@@ -62,8 +62,11 @@ class Memory:
     def take_sent(self) -> tuple[list[Ref], list[ProviderReport]]:
         return self.ports.commands.take_started(), self.ports.commands.take_finished()
 
-    def rows(self) -> Iterable[Generation]:
+    def rows(self) -> Iterable[Job]:
         return self.ports.store.generations.values()
+
+    def put_model(self) -> ModelRef:
+        raise NotImplementedError("pairs of kills are played of generations alone")
 
     def stored(self) -> FakePorts:
         return self.ports

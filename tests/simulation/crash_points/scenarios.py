@@ -27,6 +27,7 @@ class Scenario:
     waits: timedelta = timedelta(0)
 
 
+TRAININGS = "/v1/models/replicate/fast-flux-trainer/versions/{id}/trainings"
 DONE: Outcome = frozenset({State.SUCCEEDED})
 # Who cancels may come too late for it.
 CANCELED: Outcome = frozenset({State.CANCELED, State.SUCCEEDED})
@@ -96,6 +97,31 @@ def _trouble(history: History) -> None:
     history.come_to_rest()
 
 
+def _train(history: History) -> None:
+    """One training, and nothing goes wrong."""
+    history.upgrade("essential")
+    history.train("first", history.on.put_model())
+    history.come_to_rest()
+
+
+def _train_in_silence(history: History) -> None:
+    """The create's answer is lost, and every webhook: the listing of trainings proves it."""
+    history.on.lose_webhooks()
+    _train(history)
+
+
+def _cancel_trainings(history: History) -> None:
+    """Cancels of a training that is queued, and of one that runs."""
+    history.upgrade("essential")
+    model = history.on.put_model()
+    history.cancel(history.train("queued", model))
+    history.come_to_rest()
+    running = history.train("running", model)
+    history.until(running, State.PROCESSING)
+    history.cancel(running)
+    history.come_to_rest()
+
+
 # The shortest first: a label is broken where it is cheapest to.
 SCENARIOS = (
     Scenario("life", _life, (DONE,)),
@@ -120,6 +146,14 @@ SCENARIOS = (
             "start · POST /v1/predictions": Fault.THROTTLED,
             "finish · s3.CopyObject · users": Fault.THROTTLED,
         },
+    ),
+    Scenario("train", _train, (DONE,)),
+    Scenario("cancel training", _cancel_trainings, (CANCELED, CANCELED)),
+    Scenario(
+        "train in silence",
+        _train_in_silence,
+        (DONE,),
+        {f"start training · POST {TRAININGS}": Fault.UNANSWERED},
     ),
     # The deletion dies half-way, and reconcile resumes it.
     Scenario("resume", _delete, (DONE,), {"delete · s3.ListObjectsV2 · users": Fault.KILLED_AFTER}),

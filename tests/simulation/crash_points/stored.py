@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from revela.adapters.dynamodb.mapping import account_of, entry_of, generation_of
+from revela.adapters.dynamodb.mapping import (
+    account_of,
+    entry_of,
+    generation_of,
+    model_of,
+    photo_of,
+    training_of,
+)
 from revela.adapters.dynamodb.tables import Tables
 from revela.domain.change import PredictionClaim
 from revela.ports import Ref
@@ -22,6 +29,14 @@ def stored(client: Any, tables: Tables, objects: dict[str, bytes]) -> FakePorts:
             store.generations[Ref(user_id, id_)] = generation_of(tables.generation.from_raw_data(item))
         elif id_.startswith("wait#"):
             store.pointers[user_id, id_] = Ref(user_id, item["generation_id"]["S"])
+    for item in _items(client, NAMES.models):
+        user_id, id_ = item["user_id"]["S"], item["id"]["S"]
+        if "#trn_" in id_:
+            store.trainings[Ref(user_id, id_)] = training_of(tables.training.from_raw_data(item))
+        elif "#pho_" in id_:
+            store.photos[user_id, id_] = photo_of(tables.photo.from_raw_data(item))
+        else:
+            store.models[user_id, id_] = model_of(tables.model.from_raw_data(item))
     for item in _items(client, NAMES.credits):
         if item["id"]["S"] == "account":
             account = account_of(tables.account.from_raw_data(item))
