@@ -1,6 +1,7 @@
 """The long forms: every fault of every call; `pairs`: every pair of kills; `labels`: the golden list.
 
-The first two write their sections of docs/reliability.md, if everything held.
+`every N` plays each Nth fault, evenly over all flows. All but `labels` write their section of
+docs/reliability.md, if everything held.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ PROCESSES = 2
 def main(arguments: list[str]) -> int:
     match arguments:
         case []:
-            return break_every_call()
+            return break_calls(1)
+        case ["every", step]:
+            return break_calls(int(step))
         case ["pairs"]:
             return kill_twice()
         case ["labels"]:
@@ -27,11 +30,13 @@ def main(arguments: list[str]) -> int:
     return 2
 
 
-def break_every_call() -> int:
+def break_calls(step: int) -> int:
     with opened() as cloud:
         runs = dry_runs(cloud)
-    outcomes = survive_all(list(points(runs)), PROCESSES)
-    return _told("crash-points", reports.of_crash_points(runs, outcomes), [o.failure for o in outcomes])
+    every = list(points(runs))
+    outcomes = survive_all(every[::step], PROCESSES)
+    text = reports.of_crash_points(runs, outcomes, of=len(every))
+    return _told("crash-points", text, [o.failure for o in outcomes])
 
 
 def kill_twice() -> int:

@@ -68,7 +68,10 @@ def bounded(every: Sequence[Point], label: str) -> list[Point]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """`repaired_in`: how long after the fault the last job ended; `failure`: what did not hold."""
+    """`repaired_in`: how long after the fault the last job ended, less what its flow waits for by itself.
+
+    `failure`: what did not hold.
+    """
 
     point: Point
     repaired_in: timedelta
@@ -81,7 +84,7 @@ def survive(cloud: Cloud, point: Point) -> Outcome:
         history = play(cloud, point.scenario, point)
     except Exception as error:  # noqa: BLE001  # whatever it is, it is the outcome
         return Outcome(point, timedelta(0), "".join(traceback.format_exception(error)))
-    return Outcome(point, history.repaired_in)
+    return Outcome(point, max(history.repaired_in - point.scenario.waits, timedelta(0)))
 
 
 def survive_all(every: Sequence[Point], processes: int) -> list[Outcome]:
