@@ -66,8 +66,8 @@ def events_of(function: str, event_type: str) -> Iterator[dict[str, Any]]:
 
 def statements() -> Iterator[tuple[str, dict[str, Any]]]:
     for role, properties in of_type("AWS::IAM::Role").items():
-        for policy in properties["Policies"]:
-            for statement in policy["PolicyDocument"]["Statement"]:
+        for attached in properties["Policies"]:
+            for statement in attached["PolicyDocument"]["Statement"]:
                 yield role, statement
 
 
@@ -471,7 +471,7 @@ def test_the_bucket_is_listed_below_known_prefixes_only() -> None:
 
 
 def test_clients_write_where_uploads_come_in_and_nowhere_else() -> None:
-    """A form for an upload carries the rights of the role that signs it: clean copies are out of its reach."""
+    """A form for an upload carries the rights of the role that signs it: clean copies are out of reach."""
     written = [
         s["Resource"] for role, s in statements() if role == "ApiRole" and "s3:PutObject" in s["Action"]
     ]

@@ -38,7 +38,7 @@ from revela.settings import Settings
 from revela.usecases import moving, reconcile_jobs
 from revela.usecases.create_model import CreateModel, create_model
 from revela.usecases.hear_webhook import DoorPorts, HearWebhook, hear_webhook
-from tests.contract.aws import REGION, aws, deploy_tables
+from tests.contract.aws import NAMES, REGION, aws, deploy_tables
 from tests.contract.photo_zips import jpeg
 from tests.fakes import FakePorts, load_catalog
 from tests.fakes.clock import START

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from revela.domain.generation import State
+from revela.domain.job import State
 from revela.domain.policy import START_LEASE
 from tests.fakes import FakePorts
 from tests.unit.usecases.system import ANA, BIA, System, ref
