@@ -14,14 +14,38 @@ from revela import usecases
 USECASES = Path(usecases.__path__[0])
 
 # They never leave the process: nothing of them can be broken.
-IN_PROCESS = frozenset({"catalog", "clock", "entropy", "reduced", "telemetry"})
+IN_PROCESS = frozenset({"catalog", "clock", "entropy", "policies", "reduced", "telemetry"})
 
 # Sites that no flow reaches, by the beginning of their names, and why.
+PHOTO_FLOWS = "flows of their own: photo_flows"
+A_KIND_DECIDES = "the port of either kind of job, called by whoever asked for it"
 ELSEWHERE = {
+    "change_model.py:": PHOTO_FLOWS,
+    "change_photo.py:": PHOTO_FLOWS,
+    "check_photo.py:": PHOTO_FLOWS,
+    "create_model.py:": PHOTO_FLOWS,
+    "delete_model.py:": PHOTO_FLOWS,
+    "delete_photo.py:": PHOTO_FLOWS,
+    "finish_training.py:_copy_weights ": "weights are copied where that is switched on: test_finish_training",
+    "finish_training.py:_forget_unrecorded ": "versions that come too late: test_late_versions",
     "list_generations.py:": "GET /v1/generations changes nothing",
     "list_ledger.py:": "GET /v1/account/ledger changes nothing",
+    "list_photos.py:": "GET /v1/models/{id}/photos changes nothing",
+    "moving.py:_get ": A_KIND_DECIDES,
+    "provider_predictions.py:calls_for ": A_KIND_DECIDES,
     "publish_changes.py:": "behind the table's stream",
+    "reconcile_jobs.py:_due_rows generations under another name": A_KIND_DECIDES,
+    "reconcile_jobs.py:_due_rows trainings under another name": A_KIND_DECIDES,
+    "reconcile_jobs.py:_of_models ": PHOTO_FLOWS,
+    "reconcile_jobs.py:_read_alone ": A_KIND_DECIDES,
+    "reconcile_jobs.py:_visit_model ": PHOTO_FLOWS,
+    "reconcile_jobs.py:_visit_photo ": PHOTO_FLOWS,
+    "reconcile_jobs.py:reconcile_jobs commands.check": PHOTO_FLOWS,
+    "request_photo_uploads.py:": PHOTO_FLOWS,
     "show_generation.py:": "GET /v1/generations/{id} changes nothing",
+    "show_model.py:": "GET /v1/models changes nothing",
+    "show_photo.py:": "GET /v1/models/{id}/photos/{photo_id} changes nothing",
+    "show_training.py:": "GET /v1/models/{id}/trainings changes nothing",
 }
 
 # Some of them have a frame of their own, as the version of Python has it.
