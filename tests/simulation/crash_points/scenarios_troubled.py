@@ -158,6 +158,7 @@ TROUBLED = (
     Scenario("orphaned", _orphaned, (DONE,)),
     Scenario("unstoppable", _unstoppable, (EITHER,)),
     Scenario("refused", _refused, (DONE, FAILED)),
-    Scenario("unknown", _unknown, (FAILED,)),
+    # Two more leases of a create that nobody answers.
+    Scenario("unknown", _unknown, (FAILED,), waits=timedelta(minutes=6)),
     Scenario("rest", _rest, (FAILED, DONE), waits=timedelta(minutes=6) + RESTS_FOR),
 )
