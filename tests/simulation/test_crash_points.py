@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.crash_points import call_sites, golden, port_calls
+from tests.report import section
+from tests.simulation.crash_points import call_sites, golden, port_calls, reports
 from tests.simulation.crash_points.breaker import Call
 from tests.simulation.crash_points.campaign import Point, bounded, dry_runs, play, points
 from tests.simulation.crash_points.choke_points import Callers
@@ -81,6 +82,11 @@ def test_every_call_site_of_the_adapters_is_reached(rehearsed: Rehearsed) -> Non
 def test_every_call_of_a_port_is_reached(rehearsed: Rehearsed) -> None:
     unreached = port_calls.unreached(rehearsed.port_calls)
     assert not unreached, f"no flow of tests/simulation/crash_points comes to {unreached}"
+
+
+def test_the_page_tells_of_these_flows_and_calls(rehearsed: Rehearsed) -> None:
+    page = " ".join(section("crash-points").split())
+    assert reports.of_flows(rehearsed.runs) in page, "python -m tests.simulation.crash_points writes it"
 
 
 def test_what_is_reached_elsewhere_is_there() -> None:
