@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from revela.domain.change import Change, ModelWrite, PhotoWrite
 from revela.domain.errors import Conflict, NotNow
@@ -50,7 +50,8 @@ def request_photo_uploads(command: RequestPhotoUploads, *, ports: Ports) -> list
             Photo(
                 user_id=model.user_id,
                 model_id=model.id,
-                id=ports.entropy.new_id("pho", now=now),
+                # Ids of one millisecond are in no order: these are listed as they were asked for.
+                id=ports.entropy.new_id("pho", now=now + timedelta(milliseconds=position)),
                 state=PhotoState.AWAITING_UPLOAD,
                 declared_type=content_type,
                 created_at=now,
@@ -58,7 +59,7 @@ def request_photo_uploads(command: RequestPhotoUploads, *, ports: Ports) -> list
                 # By then the upload was made and told of, or never will be.
                 due_at=now + UPLOAD_WINDOW + PHOTO_DUE,
             )
-            for content_type in command.content_types
+            for position, content_type in enumerate(command.content_types)
         ]
         writes = tuple(PhotoWrite(None, photo) for photo in photos)
         try:
