@@ -6,6 +6,7 @@ from pathlib import Path
 
 import revela
 from revela.domain.catalog import Catalog
+from revela.domain.prompt_policy import PromptPolicy
 from tests.fakes.calls import Calls
 from tests.fakes.clock import FakeClock
 from tests.fakes.commands import FakeCommands
@@ -33,6 +34,14 @@ def load_catalog() -> Catalog:
     )
 
 
+@cache
+def load_prompt_policy() -> PromptPolicy:
+    """Return the prompt policy that is shipped."""
+    return PromptPolicy.model_validate_json(
+        (Path(revela.__file__).parent / "data" / "prompt_policy.json").read_text("utf-8")
+    )
+
+
 @dataclass
 class FakePorts:
     """Satisfies `revela.ports.Ports`; all fakes share one clock, one store and one observer of calls."""
@@ -44,6 +53,7 @@ class FakePorts:
     webhook_secrets: FakeWebhookSecrets = field(default_factory=FakeWebhookSecrets)
     webhook_urls: FakeWebhookUrls = field(default_factory=FakeWebhookUrls)
     catalog: Catalog = field(default_factory=load_catalog)
+    prompt_policy: PromptPolicy = field(default_factory=load_prompt_policy)
     store: Store = field(default_factory=Store)
 
     def __post_init__(self) -> None:

@@ -22,6 +22,7 @@ from revela.domain.model_health import ModelHealth
 from revela.domain.pace import Turns
 from revela.domain.photo import FaceReport, PhotoFacts, Unreadable
 from revela.domain.prediction import Prediction
+from revela.domain.prompt_policy import PromptPolicy
 
 Item = TypeVar("Item", covariant=True)
 
@@ -302,6 +303,8 @@ class Ports(Protocol):
 
     @property
     def catalog(self) -> Catalog: ...
+    @property
+    def prompt_policy(self) -> PromptPolicy: ...
     @property
     def generations(self) -> Generations: ...
     @property

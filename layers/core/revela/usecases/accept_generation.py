@@ -17,6 +17,7 @@ from revela.domain.errors import Conflict, InvalidParam, InvalidRequest, NotNow,
 from revela.domain.generation import Generation, State
 from revela.domain.parameters import Params
 from revela.domain.policy import DISPATCH_DUE, IDEMPOTENCY_KEPT, WAITING_DUE
+from revela.domain.prompt_policy import Use, refusal
 from revela.ports import Ports, Ref
 from revela.usecases import show_account
 from revela.usecases.model_health import rests_until
@@ -52,7 +53,8 @@ def accept_generation(command: AcceptGeneration, *, ports: Ports) -> Accepted:
     """Return the generation, its credits held. Whatever happens after the write, it will be worked on.
 
     Raises:
-        InvalidRequest: fields that the model or the plan does not take; a key used with another body.
+        InvalidRequest: fields that the model or the plan does not take, or whose text the policy refuses; a
+            key used with another body.
         NoCredits, TooMany: as `account.hold`.
         Unavailable: the model rests; `alternatives` names those that do not.
         NotNow: the account was written by others for too long.
@@ -74,6 +76,7 @@ def accept_generation(command: AcceptGeneration, *, ports: Ports) -> Accepted:
             {k: v for k, v in command.requested.items() if k != "model"},
             max_outputs=plan.images_per_request,
         )
+        _require_acceptable(params, ports)
         if "seed" in model.parameters:
             params.setdefault("seed", seed)
         change = _accept(command, id_, model, params, account, ports)
@@ -140,6 +143,32 @@ def _accept(
         if key
         else None,
     )
+
+
+def _require_acceptable(params: Params, ports: Ports) -> None:
+    """Refuse texts by the prompt policy. What it is uncertain of passes: nobody judges that yet."""
+    uses: tuple[Use, ...] = ("prompt", "negative_prompt")
+    refused = []
+    for name in uses:
+        if name not in params:
+            continue
+        # Models of the catalog show nobody in particular: no image is of the person who asks.
+        verdict = ports.prompt_policy.judge(params[name], use=name, own_model=False)
+        if verdict.outcome == "allow":
+            continue
+        ports.telemetry.info(
+            "prompt_judged",
+            field=name,
+            outcome=verdict.outcome,
+            rule=verdict.rule,
+            category=verdict.category,
+            policy_version=ports.prompt_policy.version,
+        )
+        if param := refusal(name, verdict):
+            refused.append(param)
+    if refused:
+        ports.telemetry.count("PromptsRefused")
+        raise InvalidRequest("prompt_refused", invalid_params=refused)
 
 
 def _require_available(model: CatalogModel, ports: Ports) -> None:
