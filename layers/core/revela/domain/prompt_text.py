@@ -20,16 +20,16 @@ _LATIN_ENDS = 0x250
 _SKIN_TONES = frozenset("\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff")
 # Blank to the eye, letters or symbols to Unicode.
 _BLANKS = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
-# Letters of other scripts, and Latin letters without a decomposition, above those they resemble.
+# Letters of other scripts, and Latin letters without a decomposition, with those they resemble.
 _LOOK_ALIKES: dict[int, int | str] = {}
-_LOOK_ALIKES |= str.maketrans(
-    "абвгекмнорстухіѕјԁһӏԛԝьпз"  # Cyrillic
-    "αβγεηικνορτυχωμ"  # Greek
-    "օոսհց"  # Armenian
-    "ıłđøħŧƒɑɛəɡɩ"
-    "ʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ",  # small capitals
-    "abbrekmhopctyxisjdhlqwbnzabyenikvoptuxwuonuhgildohtfaeegibcdefghijklmnoprstuvwyz",
-)
+for _letters, _resembled in (
+    ("абвгекмнорстухіѕјԁһӏԛԝьпз", "abbrekmhopctyxisjdhlqwbnz"),  # Cyrillic
+    ("αβγεηικνορτυχωμ", "abyenikvoptuxwu"),  # Greek
+    ("օոսհց", "onuhg"),  # Armenian
+    ("ıłđøħŧƒɑɛəɡɩ", "ildohtfaeegi"),
+    ("ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ", "abcdefghijklmnoprstuvwyz"),  # small capitals
+):
+    _LOOK_ALIKES |= str.maketrans(_letters, _resembled)
 _LOOK_ALIKES |= {ord("æ"): "ae", ord("œ"): "oe", ord("þ"): "p", ord("ð"): "d"}
 for _first in (0x1F1E6, 0x1F150, 0x1F170):  # flags; letters in black circles and squares
     _LOOK_ALIKES.update({_first + index: chr(ord("a") + index) for index in range(26)})
@@ -37,7 +37,6 @@ for _first in (0x1F1E6, 0x1F150, 0x1F170):  # flags; letters in black circles an
 _EMOJI = "\u2600-\u27bf\U0001f300-\U0001faff"
 _PLAIN = re.compile(rf"[a-z]+|[0-9]+|[{_EMOJI}]|[.,;:!?\n()\[\]|]")
 _POSSESSIVE = re.compile(r"(?<=[a-z])['’`]s\b")
-_DIGIT_OR_SIGN = "0-9@$!|+*#€£¢¥"
 _EDGES = ".,;:!?()[]{}<>\"'“”‘’`~_-*+#|/\\…"
 _ENDS_CLAUSE = re.compile(r"[.,;:!?\n)\]|]$")
 # One character, then one to three that are none, at least twice: s e x, s.e.x, s - e - x
@@ -65,7 +64,7 @@ def read(text: str) -> PromptText:
     latin = sum(c.isalpha() for c in folded) - foreign
     looks = folded.translate(_LOOK_ALIKES)
     looks = _POSSESSIVE.sub("", looks)
-    readings = dict.fromkeys([_plain(looks), *_undisguised(looks), _spelled(looks)])
+    readings = dict.fromkeys([_plain(looks), *_undisguised(looks), *_spelled(looks)])
     return PromptText(tuple(reading for reading in readings if reading), unread=foreign > latin)
 
 
@@ -109,19 +108,19 @@ def _decoded(text: str, one: str, mask: str) -> Reading:
     return tuple(words)
 
 
-def _spelled(text: str) -> Reading:
+def _spelled(text: str) -> list[Reading]:
     """Read words whose letters stand apart; where words stand no further apart, also their ends."""
     letters = str.maketrans(_LEET | {"1": "i"})
-    words: list[str] = []
-    for run in _SPELLED.finditer(text):
-        parts = [
-            "".join(re.findall("[a-z]", part.translate(letters))) for part in re.split(r"\s{2,}", run[0])
-        ]
-        for part in parts:
-            words.append(part)
-            words.extend(_ends(part))
-        words.append(BREAK)
-    return tuple(words)
+    ends: list[str] = []
+
+    def joined(run: re.Match[str]) -> str:
+        apart = re.split(r"\s{2,}", run[0])
+        parts = ["".join(re.findall("[a-z]", part.translate(letters))) for part in apart]
+        ends.extend(end for part in parts for end in (*_ends(part), BREAK))
+        return " ".join(parts)
+
+    whole = _plain(_SPELLED.sub(joined, text))
+    return [whole, tuple(ends)] if ends else []
 
 
 def _ends(spelled: str) -> list[str]:
