@@ -16,7 +16,7 @@ FUNCTIONS: dict[str, Any] = {
 MOVING = ("catalog", "clock", "entropy", "telemetry", "generations", "accounts", "changes", "commands")
 # Ports that a function's use cases touch on any of their ways.
 TOUCHED = {
-    "api": (*MOVING, "health", "objects"),
+    "api": (*MOVING, "health", "objects", "prompt_policy"),
     "replicate_webhook": ("clock", "telemetry", "webhook_secrets"),
     "start_generation": (*MOVING, "health", "pace", "provider", "webhook_urls"),
     # Its provider is there to cancel: predictions of nobody, and those that were to be canceled.
