@@ -1,7 +1,7 @@
 """Terms of the prompt policy, and where they stand in a reading of a text.
 
-A term is words, each in one of the forms in which it may be written: `(big|huge) cat`, `cat(|s)`. One word
-may end in `*` (whatever begins so) or stand between two (whatever contains it). `<minor>` stands for a
+A term is words, each in one of the forms in which it may be written: `(big|huge) cat`, `cat(|s)`. A word
+that is a term by itself may end in `*` (whatever begins so) or stand between two (whatever contains it). `<minor>` stands for a
 number below 18. Plurals in -s and -es and repeated letters are found without being listed.
 """
 
@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -42,8 +41,7 @@ class Hit(NamedTuple):
     negated: bool
 
 
-@dataclass(frozen=True)
-class _Found:
+class _Found(NamedTuple):
     lists: frozenset[str]
     start: int
     end: int

@@ -72,17 +72,19 @@ def _folded(text: str) -> str:
     """Return the text in lower case, without accents, styled letters, or anything that cannot be seen."""
     decomposed = unicodedata.normalize("NFKD", text)
     seen = (
-        c
+        " " if c != "\n" and unicodedata.category(c) == "Cc" else c
         for c in decomposed
         if c not in _BLANKS
         and c not in _SKIN_TONES
-        and (c in "\n\t" or unicodedata.category(c) not in ("Mn", "Me", "Cf", "Cc", "Co", "Cn"))
+        and unicodedata.category(c) not in ("Mn", "Me", "Cf", "Co", "Cn")
     )
     return unicodedata.normalize("NFKD", "".join(seen).casefold())
 
 
 def _plain(text: str) -> Reading:
-    return tuple(found if found.isalnum() or ord(found) > 0x2600 else BREAK for found in _PLAIN.findall(text))
+    return tuple(
+        found if found.isalnum() or ord(found) >= 0x2600 else BREAK for found in _PLAIN.findall(text)
+    )
 
 
 def _undisguised(text: str) -> list[Reading]:
