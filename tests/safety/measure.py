@@ -1,7 +1,7 @@
 """How well the prompt policy judges labelled prompts: a table for each corpus.
 
-corpus.tsv was written together with the policy, blind.tsv by someone who had not read it; the policy was
-not changed after it was scored on the second.
+corpus.tsv was written together with the policy, blind.tsv by someone who had not read it. The policy is
+not tuned on the second, nor are its prompts read by whoever changes the policy.
 """
 
 from __future__ import annotations

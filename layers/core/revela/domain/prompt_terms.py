@@ -1,8 +1,8 @@
 """Terms of the prompt policy, and where they stand in a reading of a text.
 
 A term is words, each in one of the forms in which it may be written: `(big|huge) cat`, `cat(|s)`. A word
-that is a term by itself may end in `*` (whatever begins so) or stand between two (whatever contains it). `<minor>` stands for a
-number below 18. Plurals in -s and -es and repeated letters are found without being listed.
+that is a term by itself may end in `*` (whatever begins so) or stand between two (whatever contains it).
+`<minor>` stands for a number below 18. Plurals in -s and -es and repeated letters are found unlisted.
 """
 
 from __future__ import annotations
