@@ -24,6 +24,7 @@ STATUSES = {
     "api/cancel": 409,
     "api/create": 202,
     "api/create_invalid": 422,
+    "api/create_refused": 422,
     "api/delete": 204,
     "api/cancel_training": 409,
     "api/create_model": 201,

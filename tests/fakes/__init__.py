@@ -9,7 +9,7 @@ from tests.fakes.objects import FakeObjects
 from tests.fakes.outputs import FakeOutputs
 from tests.fakes.pace import FakePace
 from tests.fakes.pictures import FakePictures, picture_bytes
-from tests.fakes.ports import FakePorts, load_catalog
+from tests.fakes.ports import FakePorts, load_catalog, load_prompt_policy
 from tests.fakes.provider import FakeProvider
 from tests.fakes.store import FakeAccounts, FakeChanges, FakeGenerations, Store
 from tests.fakes.telemetry import FakeTelemetry
@@ -34,5 +34,6 @@ __all__ = [
     "FakeWebhookUrls",
     "Store",
     "load_catalog",
+    "load_prompt_policy",
     "picture_bytes",
 ]

@@ -8,6 +8,7 @@ from pathlib import Path
 import revela
 from revela.adapters.archives import ZipArchives
 from revela.domain.catalog import Catalog
+from revela.domain.prompt_policy import PromptPolicy
 from revela.ports import Policies
 from tests.fakes.calls import Calls
 from tests.fakes.clock import FakeClock
@@ -44,6 +45,14 @@ def load_catalog() -> Catalog:
     )
 
 
+@cache
+def load_prompt_policy() -> PromptPolicy:
+    """Return the prompt policy that is shipped."""
+    return PromptPolicy.model_validate_json(
+        (Path(revela.__file__).parent / "data" / "prompt_policy.json").read_text("utf-8")
+    )
+
+
 @dataclass
 class FakePorts:
     """Satisfies `revela.ports.Ports`; all fakes share one clock, one store and one observer of calls."""
@@ -55,6 +64,7 @@ class FakePorts:
     webhook_secrets: FakeWebhookSecrets = field(default_factory=FakeWebhookSecrets)
     webhook_urls: FakeWebhookUrls = field(default_factory=FakeWebhookUrls)
     catalog: Catalog = field(default_factory=load_catalog)
+    prompt_policy: PromptPolicy = field(default_factory=load_prompt_policy)
     store: Store = field(default_factory=Store)
     policies: Policies = field(
         default_factory=lambda: Policies(photos_kept=timedelta(days=90), copies_weights=False)

@@ -18,7 +18,7 @@ MOVING = ("catalog", "clock", "entropy", "telemetry", "generations", "accounts",
 OF_TRAININGS = ("catalog", "clock", "entropy", "telemetry", "trainings", "accounts", "changes", "health")
 # Ports that a function's use cases touch on any of their ways.
 TOUCHED = {
-    "api": (*MOVING, "health", "models", "objects", "photos", "trainings"),
+    "api": (*MOVING, "health", "models", "objects", "photos", "prompt_policy", "trainings"),
     "replicate_webhook": ("clock", "telemetry", "webhook_secrets"),
     "start_generation": (*MOVING, "health", "pace", "provider", "webhook_urls"),
     # Its provider is there to cancel: predictions of nobody, and those that were to be canceled.

@@ -32,6 +32,7 @@ OPERATIONS: tuple[Operation, ...] = (
             "unsupported_media_type",
             "invalid_request",
             "idempotency_key_reused",
+            "prompt_refused",
             "daily_limit_reached",
             "too_many_jobs",
             "not_found",

@@ -33,6 +33,7 @@ STATUS_OF: dict[str, int] = {
     "unsupported_media_type": 415,
     "invalid_request": 422,
     "idempotency_key_reused": 422,
+    "prompt_refused": 422,
     "daily_limit_reached": 429,
     "too_many_jobs": 429,
     "too_many_trainings": 429,

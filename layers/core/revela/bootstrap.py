@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from revela.domain.ledger import LedgerEntry
     from revela.domain.personal_model import PersonalModel
     from revela.domain.photo import Photo
+    from revela.domain.prompt_policy import PromptPolicy
     from revela.domain.training import Training
     from revela.ports import (
         Accounts,
@@ -80,6 +81,15 @@ class Wiring:
         from revela.domain.catalog import Catalog
 
         return Catalog.model_validate_json(files("revela").joinpath("data/catalog.json").read_text("utf-8"))
+
+    @cached_property
+    def prompt_policy(self) -> PromptPolicy:
+        from importlib.resources import files
+
+        from revela.domain.prompt_policy import PromptPolicy
+
+        data = files("revela").joinpath("data/prompt_policy.json")
+        return PromptPolicy.model_validate_json(data.read_text("utf-8"))
 
     @cached_property
     def generations(self) -> Generations:

@@ -24,6 +24,7 @@ from revela.domain.pace import Turns
 from revela.domain.personal_model import PersonalModel
 from revela.domain.photo import FaceReport, Photo, PhotoFacts, Unreadable
 from revela.domain.prediction import Prediction
+from revela.domain.prompt_policy import PromptPolicy
 from revela.domain.training import Training
 
 Item = TypeVar("Item", covariant=True)
@@ -468,6 +469,8 @@ class Ports(Protocol):
 
     @property
     def catalog(self) -> Catalog: ...
+    @property
+    def prompt_policy(self) -> PromptPolicy: ...
     @property
     def generations(self) -> Generations: ...
     @property

@@ -14,7 +14,7 @@ from revela import usecases
 USECASES = Path(usecases.__path__[0])
 
 # They never leave the process: nothing of them can be broken.
-IN_PROCESS = frozenset({"catalog", "clock", "entropy", "policies", "reduced", "telemetry"})
+IN_PROCESS = frozenset({"catalog", "clock", "entropy", "policies", "prompt_policy", "reduced", "telemetry"})
 
 # Sites that no flow reaches, by the beginning of their names, and why.
 PHOTO_FLOWS = "flows of their own: photo_flows"

@@ -92,6 +92,10 @@ ERRORS: dict[str, dict[Language, str]] = {
         "en": "This Idempotency-Key was used with another request.",
         "pt-BR": "Esta Idempotency-Key já foi usada com outra requisição.",
     },
+    "prompt_refused": {
+        "en": "We do not make images of this. Nothing was charged; change the text and try again.",
+        "pt-BR": "Não criamos imagens disso. Nada foi cobrado; mude o texto e tente de novo.",
+    },
     "daily_limit_reached": {
         "en": "Your plan allows {limit} images per day.",
         "pt-BR": "O seu plano permite {limit} imagens por dia.",
@@ -241,6 +245,30 @@ PARAMS: dict[str, dict[Language, str]] = {
     "trigger_word_taken": {
         "en": "is already the word of another of your models: {word}",
         "pt-BR": "já é a palavra de outro modelo seu: {word}",
+    },
+    "refused_sexual": {
+        "en": "asks for nudity or sexual content, which we do not make (rule {rule})",
+        "pt-BR": "pede nudez ou conteúdo sexual, que não criamos (regra {rule})",
+    },
+    "refused_minors": {
+        "en": "names a child or teenager where we show none: in sexual content, or with a personal model (rule {rule})",
+        "pt-BR": "cita criança ou adolescente onde não mostramos nenhum: em conteúdo sexual ou com um modelo pessoal (regra {rule})",
+    },
+    "refused_violence": {
+        "en": "asks for cruelty or graphic violence, which we do not make (rule {rule})",
+        "pt-BR": "pede crueldade ou violência explícita, que não criamos (regra {rule})",
+    },
+    "refused_hate": {
+        "en": "demeans people for what they are, or glorifies those who do (rule {rule})",
+        "pt-BR": "humilha pessoas pelo que elas são ou exalta quem faz isso (regra {rule})",
+    },
+    "refused_self_harm": {
+        "en": "shows suicide or self-harm (rule {rule}). If you are going through a hard time, talk to someone: in Brazil, CVV listens at 188, free, day and night",
+        "pt-BR": "mostra suicídio ou automutilação (regra {rule}). Se você está passando por um momento difícil, converse com alguém: o CVV atende pelo 188, de graça, dia e noite",
+    },
+    "refused_public_person": {
+        "en": "names a public person, whom a personal model must not show (rule {rule})",
+        "pt-BR": "cita uma pessoa pública, que um modelo pessoal não pode mostrar (regra {rule})",
     },
     "invalid": {"en": "is not valid", "pt-BR": "não é válido"},
 }

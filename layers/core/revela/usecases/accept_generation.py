@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +14,14 @@ from revela.domain.generation import Generation
 from revela.domain.job import State
 from revela.domain.parameters import Params
 from revela.domain.policy import DISPATCH_DUE, WAITING_DUE
+from revela.domain.prompt_policy import Use
 from revela.ports import Ports, Ref
 from revela.usecases import idempotency, image_models, show_account
 from revela.usecases.image_models import ImageMaker
 from revela.usecases.model_health import require_available
 from revela.usecases.moving import contended, send_starts
 from revela.usecases.open_account import open_account
+from revela.usecases.prompt_checks import Text, require_acceptable
 from revela.usecases.show_account import AccountView
 
 ROUTE = "generations"
@@ -50,7 +52,8 @@ def accept_generation(command: AcceptGeneration, *, ports: Ports) -> Accepted:
     """Return the generation, its credits held. Whatever happens after the write, it will be worked on.
 
     Raises:
-        InvalidRequest: fields that the model or the plan does not take; a key used with another body.
+        InvalidRequest: fields that the model or the plan does not take, or whose text the policy refuses; a
+            key used with another body.
         NoCredits, TooMany: as `account.hold`.
         Unavailable: the model rests; `alternatives` names those that do not.
         NotFound: the user has no such personal model.
@@ -75,6 +78,7 @@ def accept_generation(command: AcceptGeneration, *, ports: Ports) -> Accepted:
             {k: v for k, v in command.requested.items() if k != "model"},
             max_outputs=plan.images_per_request,
         )
+        require_acceptable(_texts(params), own_model=_of_a_person(maker), ports=ports)
         if "seed" in maker.model.parameters:
             params.setdefault("seed", seed)
         change = _accept(command.user_id, id_, maker, params, key, account, ports)
@@ -140,3 +144,12 @@ def _accept(
         model=ModelWrite(maker.personal, maker.personal) if maker.personal else None,
         idempotency_key=idempotency.first_answer(key, generation, now=now),
     )
+
+
+def _texts(params: Params) -> Iterator[Text]:
+    uses: tuple[Use, ...] = ("prompt", "negative_prompt")
+    return (Text(use, params[use], use) for use in uses if use in params)
+
+
+def _of_a_person(maker: ImageMaker) -> bool:
+    return maker.personal is not None and maker.personal.kind.of_a_person

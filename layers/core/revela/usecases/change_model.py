@@ -11,6 +11,7 @@ from revela.domain.personal_model import PersonalModel
 from revela.ports import ModelRef, Ports
 from revela.usecases import personal_models
 from revela.usecases.moving import contended
+from revela.usecases.prompt_checks import Text, require_acceptable
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,14 @@ def change_model(command: ChangeModel, *, ports: Ports) -> PersonalModel:
     Raises:
         NotFound: the user has no such model.
         NotNow: it is being deleted; a version is chosen before there is any.
-        InvalidRequest: it has no such version.
+        InvalidRequest: it has no such version; a name that the policy refuses.
     """
     for _ in contended(ports):
         model = personal_models.get(command.model, ports=ports)
         wanted: dict[str, Any] = {}
         if command.name is not None:
+            name = Text("name", command.name, "name")
+            require_acceptable([name], own_model=model.kind.of_a_person, ports=ports)
             wanted["name"] = command.name
         if command.chosen_version is not None:
             versions = [version.id for version in model.versions]

@@ -15,6 +15,7 @@ from revela.domain.trigger_words import generate_trigger_word, invalid_trigger_w
 from revela.ports import Ports
 from revela.usecases.moving import contended
 from revela.usecases.open_account import open_account
+from revela.usecases.prompt_checks import Text, require_acceptable
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,16 @@ def create_model(command: CreateModel, *, ports: Ports) -> PersonalModel:
     Raises:
         NotInPlan: the plan has no models of one's own.
         TooMany: beyond the plan's number of models.
-        InvalidRequest: an unusable trigger word.
+        InvalidRequest: an unusable trigger word; texts that the policy refuses.
         NotNow: the account was written by others for too long.
     """
+    # All three end in prompts, or stand beside images.
+    texts = {"name": command.name, "class_word": command.class_word, "trigger_word": command.trigger_word}
+    require_acceptable(
+        [Text(field, text, "name") for field, text in texts.items() if text],
+        own_model=command.kind.of_a_person,
+        ports=ports,
+    )
     for _ in contended(ports):
         account = open_account(command.user_id, ports=ports)
         limit = ports.catalog.plan(account.plan).models_kept

@@ -18,8 +18,8 @@ from revela.ports import Ports, Ref
 from revela.usecases.moving import Move, Moved, move
 
 # The provider keeps a prediction's data for an hour; its id must be remembered for longer than
-# anything can still arrive for it.
-CLAIM_KEPT = timedelta(days=7)
+# anything can still arrive for it: dead letters are kept for fourteen days.
+CLAIM_KEPT = timedelta(days=15)
 
 
 class Pages(Protocol):

@@ -34,6 +34,15 @@ def create_invalid(api: Client, ports: ApiPorts) -> None:
     assert ports.store.generations == {}
 
 
+def create_refused(api: Client, ports: ApiPorts) -> None:
+    answer = api.send(sample("create_refused"))
+
+    assert (answer.status, answer.json["code"]) == (422, "prompt_refused")
+    assert answer.invalid == {"prompt": "refused_sexual"}
+    assert "sexual.nudity" in answer.json["invalid_params"][0]["reason"]
+    assert ports.store.generations == {}
+
+
 def list_(api: Client, ports: ApiPorts) -> None:
     succeeded(ports)
     stored(ports, "gen_01K4YVZ5M0QH8W3D9RJ2T6XBCF")
@@ -229,6 +238,7 @@ def cancel_training(api: Client, ports: ApiPorts) -> None:
 EFFECTS: dict[str, Callable[[Client, ApiPorts], None]] = {
     "create": create,
     "create_invalid": create_invalid,
+    "create_refused": create_refused,
     "list": list_,
     "get": get,
     "cancel": cancel,

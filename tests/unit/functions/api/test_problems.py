@@ -184,6 +184,7 @@ PROVOKED: dict[str, Callable[[Client, ApiPorts], Answer]] = {
     ),
     "invalid_request": lambda api, _: api.post("/v1/generations", {}),
     "idempotency_key_reused": key_reused,
+    "prompt_refused": lambda api, _: api.post("/v1/generations", {**GOOD, "prompt": "a naked woman"}),
     "daily_limit_reached": exhausted,
     "too_many_jobs": lambda api, ports: rich(api, ports, 7),
     "too_many_trainings": training_twice,
