@@ -123,3 +123,18 @@ def test_who_meets_conflicts_for_too_long_is_asked_to_come_back(life: ModelLife,
 
     assert refused.value.code == "write_conflict"
     assert not ports.store.models
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "code"),
+    [("name", "naked Ana", "refused_sexual"), ("class_word", "little boy", "refused_minors")],
+)
+def test_what_ends_in_prompts_is_held_to_their_policy(
+    field: str, text: str, code: str, life: ModelLife, ports: FakePorts
+) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        life.create(**{field: text})
+
+    assert refused.value.code == "prompt_refused"
+    assert [(param.name, param.code) for param in refused.value.invalid_params] == [(field, code)]
+    assert ports.store.models == {}

@@ -235,3 +235,15 @@ def test_a_version_that_the_provider_does_not_find_rests_without_the_other_model
     assert refused.value.args_["model"] == model.id
     assert life.generate(other).state is State.QUEUED
     assert system.accept().state is State.QUEUED
+
+
+def test_with_the_face_of_somebody_real_a_child_is_refused(life: ModelLife, model: PersonalModel) -> None:
+    prompt = "a birthday party of a little boy"
+    assert life.ports.prompt_policy.judge(prompt, own_model=False).outcome == "allow"
+
+    with pytest.raises(InvalidRequest) as refused:
+        life.generate(model, prompt=prompt)
+
+    assert refused.value.code == "prompt_refused"
+    assert [param.code for param in refused.value.invalid_params] == ["refused_minors"]
+    assert life.ports.store.accounts[ANA].held == 0
