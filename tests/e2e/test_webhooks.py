@@ -185,7 +185,9 @@ def test_a_webhook_that_proves_nothing_is_refused(
         (b'{"id": {"a": 1}, "status": ["succeeded"]}', 400),
         (b'{"id": "' + b"9" * 100_000 + b'", "status": "succeeded"}', 400),
         (b'{"id": "p", "status": "succeeded", "output": ' + b"9" * 100_000 + b"}", 400),
-        (json.dumps(PREDICTION | {"logs": "x" * 1_500_000}).encode(), 413),
+        (json.dumps(PREDICTION | {"logs": "x" * 7_000_000}).encode(), 413),
+        # A training tells its whole log.
+        (json.dumps(PREDICTION | {"logs": "x" * 4_000_000}).encode(), 200),
         (json.dumps(PREDICTION | {"output": 1, "error": {"a": [1]}, "metrics": "x"}).encode(), 200),
         (json.dumps(PREDICTION | {"logs": "x" * 500_000, "output": ["u" * 9000] * 50}).encode(), 200),
     ],
