@@ -42,6 +42,10 @@ class FakeCommands:
         taken, self.finished = self.finished, []
         return taken
 
+    def take_checked(self) -> list[Ref]:
+        taken, self.checked = self.checked, []
+        return taken
+
     def _may_send(self) -> None:
         if self.failure is not None:
             raise self.failure

@@ -78,7 +78,13 @@ def _lines(total: Tally) -> Iterator[str]:
         "seeds; steps": f"{total.seeds:,}; {total.steps:,}",
         "jobs accepted": f"{total.accepted:,}",
         "how they ended": ended,
-        "predictions created": f"{events['predictions']:,}",
+        "trainings accepted": f"{total.trainings_accepted:,}",
+        "how those ended": ", ".join(f"{n:,} {how}" for how, n in total.trainings_end.most_common()),
+        "models created; deleted": f"{events['models created']:,}; {events['models deleted']:,}",
+        "photos accepted; rejected; expired": (
+            f"{events['photos accepted']:,}; {events['photos rejected']:,}; {events['photos expired']:,}"
+        ),
+        "predictions created; trainings": f"{events['predictions']:,}; {events['trainings']:,}",
         "processes killed; stopped by their time-out": f"{events['killed']:,}; {events['timed out']:,}",
         "twins of a process": f"{events['twins']:,}",
         "AWS calls refused; unanswered": f"{events['aws refused']:,}; {events['aws unanswered']:,}",

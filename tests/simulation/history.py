@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from revela.domain.generation import Generation
-from revela.domain.job import TRANSITIONS, State
+from revela.domain.job import TRANSITIONS, AnyJob, State
 from revela.domain.policy import DEADLINE_MARGIN, QUEUE_AGE_MAX
 from revela.domain.prediction import Prediction, PredictionStatus
 from revela.ports import Ref
@@ -23,14 +23,14 @@ LIFE_MAX = QUEUE_AGE_MAX + timedelta(hours=3)
 ONE_INVOCATION = timedelta(minutes=2) + DEADLINE_MARGIN
 
 
-class WatchedRows(dict[Ref, Generation]):
-    """The table of generations, which shows every write to `on_write` before it is done."""
+class WatchedRows(dict[Ref, AnyJob]):
+    """A table of jobs, which shows every write to `on_write` before it is done."""
 
-    def __init__(self, on_write: Callable[[Generation | None, Generation], None]) -> None:
+    def __init__(self, on_write: Callable[[AnyJob | None, AnyJob], None]) -> None:
         super().__init__()
         self._on_write = on_write
 
-    def __setitem__(self, ref: Ref, row: Generation) -> None:
+    def __setitem__(self, ref: Ref, row: AnyJob) -> None:
         self._on_write(self.get(ref), row)
         super().__setitem__(ref, row)
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from revela.domain.errors import ProviderThrottled, ProviderTransient, ProviderUnavailable, Transient
 from tests.fakes import FakeClock, FakePorts
@@ -17,8 +17,8 @@ Result = TypeVar("Result")
 
 # The provider's requests, beside AWS's calls; the rest of what the fakes show is our own arithmetic.
 PROVIDER = ("SimulatedReplicate.", "FakeOutputs.")
-PICTURES = "FakePictures."
-CREATE = "SimulatedReplicate.create_prediction"
+PICTURES = ("FakePictures.", "FakePhotoFiles.")
+CREATES = ("SimulatedReplicate.create_prediction", "SimulatedReplicate.create_training")
 
 
 class Killed(BaseException):
@@ -49,6 +49,12 @@ class Outcome(Generic[Result]):
 
     result: Result | None
     error: BaseException | None
+
+
+def expect(outcome: Outcome[Any], *expected: type[BaseException]) -> None:
+    """Raise what no process should end with."""
+    if outcome.error is not None and not isinstance(outcome.error, (Killed, Transient, *expected)):
+        raise outcome.error
 
 
 class ProcessClock(SkewedClock):
@@ -244,7 +250,7 @@ class Processes:
             raise Transient(f"{call} was not answered")
 
     def _provider_refusal(self, call: str) -> Exception:
-        if call != CREATE:
+        if call not in CREATES:
             return self._chance.choice((ProviderTransient("502"), ProviderThrottled("slow down", 1)))
         return self._chance.choice(
             (

@@ -3,7 +3,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -30,7 +30,12 @@ from tests.simulation.skew import SkewedClock
 RETENTION = timedelta(hours=1)
 # Little credit: so many creates a minute, one at once.
 LOW_CREDIT_GAP = timedelta(seconds=10)
+TRAINING_TAKES_S = (600.0, 1800.0)
 FAILURES = (None, "", "E8367", "E1001", "E6716", "E8765", "NSFW content detected.", "boom", "(E004)", "E9243")
+TRAINING_FAILURES = (
+    *(None, "NSFW content detected.", "cannot identify image file", "input_images must be a zip file"),
+    *("CUDA out of memory", "no file named config.json", "Failed to create trained image", "E8765", "boom"),
+)
 # A create that nobody answers may still take effect within so long.
 LATE_CREATE_MAX_S = 600.0
 # How long a change may take to show in the listing; far less than a worker's lease.
@@ -101,10 +106,13 @@ class SimulatedReplicate(FakeProvider):
         self.rendered: dict[str, list[str]] = {}
         self.repeated: list[tuple[str, str]] = []
         self.spells: Counter[str] = Counter()
+        # Told of what goes with a version before it is gone.
+        self.on_deletion: Callable[[Prediction], None] = lambda _: None
+        self._hurried = False
         self._time = clock
         self._chance = chance
         self._fates: dict[str, Fate] = {}
-        self._late: list[tuple[datetime, CreatePrediction]] = []
+        self._late: list[tuple[datetime, CreatePrediction | CreateTraining]] = []
         self._jobs: dict[str, list[str]] = {}
         self._ailing: dict[str, _Ailing] = {}
         self._last_create = clock.now() - RETENTION
@@ -122,7 +130,7 @@ class SimulatedReplicate(FakeProvider):
             self._created(late[1])
         for url in [url for url, ailing in self._ailing.items() if ailing.until <= now]:
             self.outputs.files[url] = self._ailing.pop(url).data
-        for prediction in [p for p in self.predictions.values() if not p.status.terminal]:
+        for prediction in self._running():
             self._go_on(prediction, now)
 
     def overdue_for_deletion(self) -> list[Prediction]:
@@ -153,14 +161,29 @@ class SimulatedReplicate(FakeProvider):
         for url, ailing in self._ailing.items():
             self.outputs.files[url] = ailing.data
         self._ailing.clear()
-        for prediction in self.predictions.values():
-            if not prediction.status.terminal:
-                self._fates[prediction.id] = Fate(now, now + timedelta(seconds=10), End.WELL, True)
+        for prediction in self._running():
+            self._fates[prediction.id] = Fate(now, now + timedelta(seconds=10), End.WELL, True)
+        self._hurried = True
+
+    def webhook_url_of(self, prediction_id: str) -> str | None:
+        return self._request_of(prediction_id).webhook_url
 
     # The port
 
     @port_call
-    def create_prediction(self, request: CreatePrediction) -> Prediction:
+    def delete_version(self, provider_version: str) -> None:
+        self._may_fail()
+        self.deleted_versions.append(provider_version)
+        # Replicate's documentation: its predictions go with it, and what they made.
+        for prediction in [p for p in self.predictions.values() if p.version == provider_version]:
+            self.on_deletion(prediction)
+            if prediction.status.terminal and not prediction.data_removed:
+                self.forget_output(prediction.id)
+
+    # Below
+
+    def _create(self, request: CreatePrediction | CreateTraining) -> Prediction:
+        runs = request.version if isinstance(request, CreatePrediction) else request.trainer
         now = self._time.now()
         left_s = max(1, round((self.weather_until - now).total_seconds()))
         match self.weather:
@@ -171,7 +194,7 @@ class SimulatedReplicate(FakeProvider):
                 raise OutOfCredit("Insufficient credit")
             case Weather.LOCKED:
                 raise ProviderUnauthorized("Unauthenticated")
-            case Weather.MODEL_AWAY if "schnell" in request.version:
+            case Weather.MODEL_AWAY if "schnell" in runs or "fast-flux" in runs:
                 raise ProviderNotFound("The requested resource could not be found.")
             case Weather.PICKY if self._chance.random() < 0.5:
                 raise ProviderRejected("Input validation failed", ("input.prompt",))
@@ -180,8 +203,7 @@ class SimulatedReplicate(FakeProvider):
         self._last_create = now
         return self._created_at_once(request)
 
-    @port_call
-    def cancel_prediction(self, prediction_id: str) -> Prediction:
+    def _canceled(self, prediction_id: str) -> Prediction:
         self._may_fail()
         prediction = self._known(prediction_id)
         self.canceled.append(prediction_id)
@@ -189,12 +211,12 @@ class SimulatedReplicate(FakeProvider):
             return self.end_canceled(prediction_id)
         return prediction
 
-    def list_predictions(
-        self, *, created_after: datetime, created_before: datetime | None = None
+    def _list(
+        self, known: Mapping[str, Prediction], created_after: datetime, created_before: datetime | None
     ) -> Iterator[Sequence[Prediction]]:
         newest_first = [
             seen
-            for p in reversed(self.predictions.values())
+            for p in list(known.values())[::-1]
             if (seen := self._as_listed(p))
             and (created_before is None or (p.created_at is not None and p.created_at < created_before))
         ]
@@ -206,9 +228,16 @@ class SimulatedReplicate(FakeProvider):
             if len(fresh) < len(page):
                 return
 
-    # Below
+    def _running(self) -> list[Prediction]:
+        known = [*self.predictions.values(), *self.trainings.values()]
+        return [prediction for prediction in known if not prediction.status.terminal]
 
-    def _fail_create(self, request: CreatePrediction) -> None:
+    def _request_of(self, prediction_id: str) -> CreatePrediction | CreateTraining:
+        if prediction_id in self.trainings:
+            return self.training_requests[prediction_id]
+        return self.requests[prediction_id]
+
+    def _fail_create(self, request: CreatePrediction | CreateTraining) -> None:
         """Raise what a failing provider answers; 5xx on a create says nothing of whether it took effect."""
         match self._chance.randrange(4):
             case 0:
@@ -220,26 +249,27 @@ class SimulatedReplicate(FakeProvider):
                 raise ProviderUnavailable("503")
         raise ProviderTransient("502")
 
-    def _created_at_once(self, request: CreatePrediction) -> Prediction:
+    def _created_at_once(self, request: CreatePrediction | CreateTraining) -> Prediction:
         prediction = self._created(request)
         if request.webhook_url is None:
             return prediction
         (job,) = parse_qs(urlsplit(request.webhook_url).query)["id"]
         others = self._jobs.setdefault(job, [])
         # One that took effect late could not be known when its job was given up.
-        self.repeated += [(job, id_) for id_ in others if self._is_good(self.predictions[id_])]
+        self.repeated += [(job, id_) for id_ in others if self._is_good(self._known(id_))]
         others.append(prediction.id)
         return prediction
 
     def _is_good(self, prediction: Prediction) -> bool:
-        return not prediction.status.terminal or any(url in self.made for url in prediction.output)
+        trained = prediction.trained_version is not None
+        return not prediction.status.terminal or trained or any(u in self.made for u in prediction.output)
 
     def _created(self, request: CreatePrediction | CreateTraining) -> Prediction:
         prediction = super()._created(request)
-        self._fates[prediction.id] = self._fate()
+        self._fates[prediction.id] = self._fate(of_training=isinstance(request, CreateTraining))
         return prediction
 
-    def _fate(self) -> Fate:
+    def _fate(self, *, of_training: bool) -> Fate:
         now, chance = self._time.now(), self._chance
         end = End.WELL
         if chance.random() < self.trouble:
@@ -248,6 +278,8 @@ class SimulatedReplicate(FakeProvider):
         queued_s, run_s = (
             (0.0, 0.0) if chance.random() < 0.2 else (chance.expovariate(0.2), chance.uniform(1, 40))
         )
+        if of_training:
+            run_s = 30.0 if self._hurried else chance.uniform(*TRAINING_TAKES_S)
         if end is End.STUCK:
             run_s = RETENTION.total_seconds()
         if end is End.NEVER_STARTED:
@@ -260,8 +292,10 @@ class SimulatedReplicate(FakeProvider):
         fate = self._fates[prediction.id]
         assert prediction.created_at is not None
         waits = prediction.status is PredictionStatus.STARTING
-        limit = timedelta(seconds=self.requests[prediction.id].cancel_after_s)
-        if min(fate.starts_at if waits else fate.ends_at, now) > prediction.created_at + limit:
+        request = self._request_of(prediction.id)
+        # Trainings have no `Cancel-After`.
+        limit = timedelta.max if isinstance(request, CreateTraining) else _allowed(request)
+        if min(fate.starts_at if waits else fate.ends_at, now) - prediction.created_at > limit:
             # `Cancel-After`: `aborted` before it has started, `canceled` while it runs.
             self.abort(prediction.id) if waits else self.end_canceled(prediction.id)
         elif waits and fate.starts_at <= now:
@@ -272,6 +306,9 @@ class SimulatedReplicate(FakeProvider):
             self._end_as(prediction.id, fate.end)
 
     def _end_as(self, prediction_id: str, end: End) -> None:
+        if prediction_id in self.trainings:
+            self._end_training_as(prediction_id, end)
+            return
         if end is End.FAILED:
             self.fail(prediction_id, self._chance.choice(FAILURES))
             return
@@ -294,13 +331,23 @@ class SimulatedReplicate(FakeProvider):
                 self._ailing[url] = _Ailing(data, self._time.now() + away)
                 files[url] = ProviderTransient("the delivery is away")
 
+    def _end_training_as(self, training_id: str, end: End) -> None:
+        if end is End.FAILED:
+            self.fail(training_id, self._chance.choice(TRAINING_FAILURES))
+        elif end is End.NOTHING:
+            self._end(training_id, PredictionStatus.SUCCEEDED)
+        else:
+            done = self.succeed(training_id)
+            if end is End.SPOILT and done.weights_url is not None:
+                self.outputs.files[done.weights_url] = OutputUnusable("too_large")
+
     def forget_output(self, prediction_id: str) -> Prediction:
         for url in self.predictions[prediction_id].output:
             self._ailing.pop(url, None)
         return super().forget_output(prediction_id)
 
     def _change(self, prediction_id: str, **values: object) -> Prediction:
-        self._before[prediction_id] = (self._time.now(), self.predictions[prediction_id])
+        self._before[prediction_id] = (self._time.now(), self._known(prediction_id))
         return super()._change(prediction_id, **values)
 
     def _as_listed(self, prediction: Prediction) -> Prediction | None:
@@ -316,3 +363,7 @@ class SimulatedReplicate(FakeProvider):
             raise ProviderUnauthorized("Unauthenticated")
         if self.weather is Weather.FAILING:
             raise ProviderTransient("502")
+
+
+def _allowed(request: CreatePrediction) -> timedelta:
+    return timedelta(seconds=request.cancel_after_s)

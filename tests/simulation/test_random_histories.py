@@ -20,6 +20,7 @@ def test_in_every_history_jobs_end_once_and_money_adds_up(seed: int) -> None:
     tally = play(seed, steps=STEPS)
 
     assert sum(tally.ends.values()) == tally.accepted > 0
+    assert sum(tally.trainings_end.values()) == tally.trainings_accepted
 
 
 def test_what_waits_for_more_than_a_day_fails_and_is_refunded() -> None:

@@ -98,10 +98,10 @@ class Webhooks:
 
     def announce(self) -> None:
         """Write a webhook for everything that changed since."""
-        for prediction in self._provider.predictions.values():
+        for prediction in self._everything():
             before = self._announced.get(prediction.id, PredictionStatus.STARTING)
             self._announced[prediction.id] = prediction.status
-            url = self._provider.requests[prediction.id].webhook_url
+            url = self._provider.webhook_url_of(prediction.id)
             if prediction.status is before or url is None:
                 continue
             # Whether `aborted` has a webhook is not documented.
@@ -131,8 +131,8 @@ class Webhooks:
         """Knock with what Replicate never said, or long ago, or to another address."""
         if not self._provider.predictions:
             return
-        prediction = self._chance.choice(list(self._provider.predictions.values()))
-        url = self._provider.requests[prediction.id].webhook_url
+        prediction = self._chance.choice(self._everything())
+        url = self._provider.webhook_url_of(prediction.id)
         if url is None:
             return
         lie = prediction.model_copy(
@@ -151,6 +151,9 @@ class Webhooks:
 
         self.counts["forged"] += 1
         self._enter(request, then)
+
+    def _everything(self) -> list[Prediction]:
+        return [*self._provider.predictions.values(), *self._provider.trainings.values()]
 
     def _knock(self, delivery: Delivery) -> None:
         def then(outcome: Outcome[Verdict]) -> None:
@@ -202,5 +205,8 @@ def _body(prediction: Prediction) -> bytes:
     """Return the prediction as Replicate's JSON; this is what GET would answer at this moment."""
     body = prediction.model_dump(mode="json", exclude={"predict_time_s"})
     body["metrics"] = {} if prediction.predict_time_s is None else {"predict_time": prediction.predict_time_s}
-    body |= {"output": list(prediction.output) or None, "logs": "", "model": "replicate/internal"}
+    output: object = list(prediction.output) or None
+    if prediction.trained_version is not None:
+        output = {"version": prediction.trained_version, "weights": prediction.weights_url}
+    body |= {"output": output, "logs": "", "model": "replicate/internal"}
     return json.dumps(body).encode()

@@ -9,7 +9,7 @@ from revela.adapters.webhook_urls import SignedWebhookUrls
 from revela.domain.errors import Refused, Transient
 from revela.domain.generation import Generation
 from revela.domain.policy import IDEMPOTENCY_KEPT
-from revela.ports import ProviderReport, Ref
+from revela.ports import Policies, ProviderReport, Ref
 from revela.usecases.accept_generation import Accepted, AcceptGeneration, accept_generation
 from revela.usecases.cancel_generation import cancel_generation
 from revela.usecases.delete_generation import delete_generation
@@ -19,10 +19,14 @@ from revela.usecases.reconcile_jobs import reconcile_jobs
 from revela.usecases.start_generation import start_generation
 from tests.fakes import FakeEntropy, FakePorts
 from tests.simulation.history import Judge
-from tests.simulation.processes import Chances, Killed, Outcome, Processes
+from tests.simulation.model_history import ModelJudge
+from tests.simulation.model_users import ModelUsers
+from tests.simulation.model_workers import ModelWorkers
+from tests.simulation.processes import Chances, Outcome, Processes, expect
 from tests.simulation.provider import SimulatedReplicate
 from tests.simulation.queue import Queue, Received
 from tests.simulation.webhooks import URL_KEY, Webhooks
+from tests.unit.usecases.model_life import ModelLife
 from tests.unit.usecases.money import ENDED
 
 # As template.yaml gives each function, and each queue's visibility.
@@ -34,6 +38,8 @@ START_BATCH, FINISH_BATCH = 10, 5
 MINUTE = timedelta(minutes=1)
 
 PLANS = {"ana": "free", "bia": "essential", "caio": "pro", "davi": "studio", "eva": "developer"}
+# A training costs 125: some can have many, some soon cannot pay another.
+WELCOME = {"ana": 300, "bia": 500, "caio": 800, "davi": 1500, "eva": 1500}
 MODELS = ("flux-schnell", "flux-dev", "sdxl")
 # Past a queue's age.
 LONG_BLOCK = timedelta(hours=26)
@@ -77,7 +83,8 @@ class World:
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
         self.day = Day.of(self.chance)
-        self.ports = FakePorts(entropy=FakeEntropy(seed))
+        policies = Policies(photos_kept=timedelta(days=90), copies_weights=self.chance.random() < 0.5)
+        self.ports = FakePorts(entropy=FakeEntropy(seed), policies=policies)
         clock, calls = self.ports.clock, self.ports.calls
         self.provider = SimulatedReplicate(
             calls,
@@ -91,10 +98,16 @@ class World:
         self.ports.webhook_urls = SignedWebhookUrls(base, lambda: URL_KEY)  # type: ignore[assignment]  # a port
         self.judge = Judge(self.ports, self.provider)
         self.judge.watch()
+        self.model_judge = ModelJudge(self.ports, self.provider)
+        self.model_judge.watch()
+        self.provider.on_deletion = self.judge.judge_deletion
         self.processes = Processes(self.ports, self.chance)
         self.starts: Queue[Ref] = Queue(clock, self.chance, visibility=START_VISIBILITY)
         self.finishes: Queue[ProviderReport] = Queue(clock, self.chance, visibility=FINISH_VISIBILITY)
-        self.webhooks = Webhooks(self.ports, self.chance, self.provider, self.processes, self.finishes.put)
+        self.webhooks = Webhooks(self.ports, self.chance, self.provider, self.processes, self._heard)
+        self.workers = ModelWorkers(self.ports, self.chance, self.processes)
+        users = tuple(PLANS)
+        self.users = ModelUsers(self.ports, self.chance, self._api, self.workers.photos.put, users=users)
         self.happened: list[str] = []
         self._accepted: dict[tuple[str, str], Generation] = {}
         self._next_schedule = clock.now()
@@ -109,9 +122,18 @@ class World:
             self.webhooks.forge: 1,
             self.the_weather_changes: 4,
             self.the_door_closes: 2,
+            self.users.someone_creates_a_model: 3,
+            self.users.someone_uploads_photos: 7,
+            self.users.someone_trains: 6,
+            self.users.someone_cancels_a_training: 2,
+            self.users.someone_deletes_a_photo: 2,
+            self.users.someone_deletes_a_model: 1,
         }
         for user_id, plan in PLANS.items():
-            grant_credits(GrantCredits(user_id, "welcome", 300, plan=plan), ports=self.ports)
+            grant_credits(GrantCredits(user_id, "welcome", WELCOME[user_id], plan=plan), ports=self.ports)
+        life = ModelLife(self.ports)
+        for user_id in ("caio", "davi", "eva"):
+            life.with_photos(user_id=user_id)
 
     # Trouble
 
@@ -120,7 +142,8 @@ class World:
         self.processes.chances = day.chances
         self.provider.trouble = day.requests_fail
         self.webhooks.lost = self.webhooks.doubled = day.messages_stray
-        for queue in (self.starts, self.finishes):
+        self.users.lost = day.messages_stray
+        for queue in self.queues:
             queue.doubled = queue.late = day.messages_stray
 
     def end_trouble(self) -> None:
@@ -128,7 +151,8 @@ class World:
         self.provider.clear_up()
         self.webhooks.lost = self.webhooks.doubled = 0.0
         self.webhooks.closed_until = self.ports.clock.now()
-        for queue in (self.starts, self.finishes):
+        self.users.lost = 0.0
+        for queue in self.queues:
             queue.doubled = queue.late = 0.0
 
     def the_weather_changes(self) -> None:
@@ -157,10 +181,11 @@ class World:
     def someone_asks(self) -> None:
         user_id = self.chance.choice(list(PLANS))
         key = f"key-{self.chance.randrange(40)}" if self.chance.random() < 0.5 else None
+        own = self.users.trained_model_of(user_id) if key is None and self.chance.random() < 0.6 else None
         # The key decides the body, so that a repeated key is a repeated request; few seeds make twins.
         details = random.Random(key or self.chance.random())
         requested = {
-            "model": details.choice(MODELS),
+            "model": details.choice(MODELS) if own is None else own.id,
             "prompt": "a lighthouse",
             "num_outputs": details.randint(1, 2),
             "seed": details.randrange(3),
@@ -168,7 +193,7 @@ class World:
         command = AcceptGeneration(user_id, requested, idempotency_key=key)
 
         def then(outcome: Outcome[Accepted]) -> None:
-            _expect(outcome, Refused)
+            expect(outcome, Refused)
             if outcome.result is not None and key is not None:
                 given = outcome.result.generation
                 first = self._accepted.setdefault((user_id, key), given)
@@ -208,7 +233,7 @@ class World:
         batch = self.starts.take(self.chance.randint(1, START_BATCH))
 
         def then(outcome: Outcome[list[Ref]]) -> None:
-            _expect(outcome)
+            expect(outcome)
             again = [r.message for r in batch] if outcome.result is None else outcome.result
             for received in batch:
                 if received.message in again:
@@ -233,7 +258,7 @@ class World:
             return failed
 
         def then(outcome: Outcome[list[Received[ProviderReport]]]) -> None:
-            _expect(outcome)
+            expect(outcome)
             for received in batch if outcome.result is None else outcome.result:
                 self.finishes.give_back(received)
 
@@ -245,7 +270,7 @@ class World:
             return reconcile_jobs(ports=ports, until=until)
 
         # The next minute's run does the same work.
-        self.processes.spawn("reconcile", work, timeout=RECONCILE_TIMEOUT, then=_expect)
+        self.processes.spawn("reconcile", work, timeout=RECONCILE_TIMEOUT, then=expect)
 
     # Time
 
@@ -269,6 +294,7 @@ class World:
             self._flow(30)
             self.a_start_batch_arrives()
             self.finish_messages_arrive()
+            self.workers.take_all()
             for _ in range(BURST):
                 if not self.processes.go_on():
                     break
@@ -282,6 +308,7 @@ class World:
                 self.a_start_batch_arrives()
             while self.finishes.visible:
                 self.finish_messages_arrive()
+            self.workers.take_all()
             while self.processes.go_on():
                 pass
 
@@ -296,24 +323,36 @@ class World:
         if clock.now() >= self._next_schedule:
             self._next_schedule = max(self._next_schedule + MINUTE, clock.now())
             self.the_schedule_fires()
+        self.users.post_what_is_due()
         self._let_messages_travel()
         # Lambda polls a queue all the time; that it lags behind is part of the day.
-        for queue, take in (
+        takers: list[tuple[Queue[Any], Callable[[], None]]] = [
             (self.starts, self.a_start_batch_arrives),
             (self.finishes, self.finish_messages_arrive),
-        ):
+            *self.workers.takers,
+        ]
+        for queue, take in takers:
             if queue.visible and self.chance.random() < min(seconds, 0.5):
                 take()
 
     def _let_messages_travel(self) -> None:
         for ref in self.ports.commands.take_started():
-            self.starts.put(ref)
+            (self.workers.starts if ref.of_training else self.starts).put(ref)
         for told in self.ports.commands.take_finished():
-            self.finishes.put(told)
+            self._heard(told)
+        for photo in self.ports.commands.take_checked():
+            self.workers.photos.put(photo)
         self.webhooks.announce()
         self.webhooks.deliver()
 
     # Below
+
+    def _heard(self, told: ProviderReport) -> None:
+        (self.workers.finishes if told.ref.of_training else self.finishes).put(told)
+
+    @property
+    def queues(self) -> tuple[Queue[Any], ...]:
+        return (self.starts, self.finishes, *self.workers.queues)
 
     def _api(
         self,
@@ -325,7 +364,7 @@ class World:
             name,
             lambda ports, _until: request(ports),
             timeout=API_TIMEOUT,
-            then=then or (lambda outcome: _expect(outcome, Refused)),
+            then=then or (lambda outcome: expect(outcome, Refused)),
         )
 
     def _some_row(self) -> Generation | None:
@@ -335,10 +374,6 @@ class World:
 
     @property
     def at_rest(self) -> bool:
-        return all(row.state in ENDED for row in self.ports.store.generations.values())
-
-
-def _expect(outcome: Outcome[Any], *expected: type[BaseException]) -> None:
-    """Raise what no process should end with."""
-    if outcome.error is not None and not isinstance(outcome.error, (Killed, Transient, *expected)):
-        raise outcome.error
+        ended = all(row.state in ENDED for row in self.ports.store.generations.values())
+        # What is late may still be cleared up after, by whoever hears of it.
+        return ended and self.model_judge.at_rest and not self.users.posts and not self.workers.busy
