@@ -46,20 +46,22 @@ def report(total: Tally) -> str:
     table = "\n".join(_lines(total))
     return f"""\
 Each seed is one history of the real use cases on in-memory ports, in virtual time: five users on five plans
-ask, cancel and delete for about an hour, and every {BLOCK_EVERY}th history has more than a day without
-credit at Replicate. Processes, their twins among them, are interleaved at every call to a port; each has a
-clock of its own, wrong by up to 4 s. The seed decides how bad the day is: 1-20 % of Replicate's requests,
-of all invocations and of all messages and webhooks meet a fault. Replicate throttles, runs out of credit,
-locks the account, fails, lists late, creates late, makes fewer images or unusable ones, aborts without a
-word, ignores cancels and deletes after an hour; the webhooks' door is the real one, and closed for minutes.
+ask, cancel and delete for about an hour, four of them with models, photos and trainings of their own, and
+every {BLOCK_EVERY}th history has more than a day without credit at Replicate. Processes, their twins among
+them, are interleaved at every call to a port; each has a clock of its own, wrong by up to 4 s. The seed
+decides how bad the day is: 1-20 % of Replicate's requests, of all invocations and of all messages and
+webhooks meet a fault. Replicate throttles, runs out of credit, locks the account, fails, lists late,
+creates late, makes fewer images or unusable ones, aborts without a word, ignores cancels and deletes after
+an hour; the webhooks' door is the real one, and closed for minutes.
 
 {table}
 
 After every step the money is counted anew from the ledger, by arithmetic of its own. No job was settled
-twice, no image that could still be had was given up, each recorded output is in the bucket byte for byte as
-Replicate made it, no create was repeated while its first was good. Every job ends within a day of waiting,
-its attempts and their deadlines; once trouble ceases, everything rests within {REST_MAX.seconds // 60}
-minutes."""
+twice, no version of a model that is gone is left at Replicate nor one that nobody knows of, nothing but the
+clean copies of accepted photos and the weights of versions is left in the bucket, no image that could still
+be had was given up, each recorded output is in the bucket byte for byte as Replicate made it, no create was
+repeated while its first was good. Every job ends within a day of waiting, its attempts and their deadlines;
+once trouble ceases, everything rests within {REST_MAX.seconds // 60} minutes."""
 
 
 def _played(seed: int) -> tuple[int, Tally | str]:

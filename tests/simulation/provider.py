@@ -32,6 +32,8 @@ RETENTION = timedelta(hours=1)
 LOW_CREDIT_GAP = timedelta(seconds=10)
 TRAINING_TAKES_S = (600.0, 1800.0)
 FAILURES = (None, "", "E8367", "E1001", "E6716", "E8765", "NSFW content detected.", "boom", "(E004)", "E9243")
+# There are few of them in one history, and all their ends are to be seen.
+TRAININGS_FAIL_MORE = 4
 TRAINING_FAILURES = (
     *(None, "NSFW content detected.", "cannot identify image file", "input_images must be a zip file"),
     *("CUDA out of memory", "no file named config.json", "Failed to create trained image", "E8765", "boom"),
@@ -154,7 +156,7 @@ class SimulatedReplicate(FakeProvider):
         self.spells[self.weather.name.lower()] += 1
 
     def clear_up(self) -> None:
-        """End every trouble, announced or going on; what runs ends soon, and well."""
+        """End every trouble, announced or going on; what runs ends soon, and mostly well."""
         now = self._time.now()
         self.trouble, self.weather, self.listing_late = 0.0, Weather.FAIR, timedelta(0)
         self._late.clear()
@@ -162,7 +164,11 @@ class SimulatedReplicate(FakeProvider):
             self.outputs.files[url] = ailing.data
         self._ailing.clear()
         for prediction in self._running():
-            self._fates[prediction.id] = Fate(now, now + timedelta(seconds=10), End.WELL, True)
+            fated = self._fates[prediction.id].end
+            # Few trainings end before: how these were to fail is seen now.
+            kept = prediction.id in self.trainings and fated in (End.FAILED, End.NOTHING, End.SPOILT)
+            end = fated if kept else End.WELL
+            self._fates[prediction.id] = Fate(now, now + timedelta(seconds=10), end, True)
         self._hurried = True
 
     def webhook_url_of(self, prediction_id: str) -> str | None:
@@ -272,7 +278,8 @@ class SimulatedReplicate(FakeProvider):
     def _fate(self, *, of_training: bool) -> Fate:
         now, chance = self._time.now(), self._chance
         end = End.WELL
-        if chance.random() < self.trouble:
+        trouble = self.trouble * (TRAININGS_FAIL_MORE if of_training else 1)
+        if chance.random() < trouble:
             end = chance.choice(list(End)[1:])
         # Some are over before their create is answered.
         queued_s, run_s = (
@@ -285,7 +292,7 @@ class SimulatedReplicate(FakeProvider):
         if end is End.NEVER_STARTED:
             queued_s = RETENTION.total_seconds()
         starts_at = now + timedelta(seconds=queued_s)
-        obeys_cancel = chance.random() >= self.trouble
+        obeys_cancel = chance.random() >= trouble
         return Fate(starts_at, starts_at + timedelta(seconds=run_s), end, obeys_cancel)
 
     def _go_on(self, prediction: Prediction, now: datetime) -> None:

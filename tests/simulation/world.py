@@ -125,9 +125,9 @@ class World:
             self.users.someone_creates_a_model: 3,
             self.users.someone_uploads_photos: 7,
             self.users.someone_trains: 6,
-            self.users.someone_cancels_a_training: 2,
+            self.users.someone_cancels_a_training: 1,
             self.users.someone_deletes_a_photo: 2,
-            self.users.someone_deletes_a_model: 1,
+            self.users.someone_deletes_a_model: 2,
         }
         for user_id, plan in PLANS.items():
             grant_credits(GrantCredits(user_id, "welcome", WELCOME[user_id], plan=plan), ports=self.ports)
