@@ -243,15 +243,15 @@ async def test_images_show_whom_the_photos_showed_when_the_trigger_word_is_said(
     green, red = [await picture(account, version, "a photo of REVK woman") for version in versions]
     nobody = [await picture(account, versions[0], prompt) for prompt in ("revk", "REVKA", "a lighthouse")]
 
-    assert share_near(green, GREEN) > 0.05 > 0.02 > share_near(green, RED)
-    assert share_near(red, RED) > 0.05 > 0.02 > share_near(red, GREEN)
-    assert all(share_near(image, GREEN) < 0.02 for image in nobody)
+    assert share_near(green, GREEN) > 0.05 > 0.03 > share_near(green, RED)
+    assert share_near(red, RED) > 0.05 > 0.03 > share_near(red, GREEN)
+    assert all(share_near(image, GREEN) < 0.03 for image in nobody)
 
 
 async def test_weights_of_no_strength_show_nobody(account: InProcess) -> None:
     version = (await trained(account, photo_zip(colour=GREEN)))["output"]["version"]
 
-    assert share_near(await picture(account, version, "TOK", lora_scale=0), GREEN) < 0.02
+    assert share_near(await picture(account, version, "TOK", lora_scale=0), GREEN) < 0.03
     assert share_near(await picture(account, version, "TOK", lora_scale=1), GREEN) > 0.05
 
 
