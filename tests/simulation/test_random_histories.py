@@ -24,7 +24,7 @@ def test_in_every_history_jobs_end_once_and_money_adds_up(seed: int) -> None:
 
 
 def test_what_waits_for_more_than_a_day_fails_and_is_refunded() -> None:
-    tally = play(4, steps=60, block=True)
+    tally = play(28, steps=60, block=True)
 
     assert tally.ends["failed: queue_timeout"] > 0
     assert sum(tally.ends.values()) == tally.accepted

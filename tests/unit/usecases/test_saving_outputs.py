@@ -7,7 +7,7 @@ import pytest
 from revela.domain.errors import Conflict, OutputUnusable, ProviderTransient, Transient
 from revela.domain.generation import Generation
 from revela.domain.job import State
-from revela.domain.policy import SAVING_LEASE
+from revela.domain.policy import SAVING_LEASE, SAVING_RETRY_MAX
 from revela.domain.prediction import Prediction
 from tests.fakes import FakePorts, picture_bytes
 from tests.unit.usecases.money import assert_sound
@@ -165,7 +165,7 @@ def test_saving_again_waits_longer_each_time_but_beats_the_providers_hour(
         tries += len(ports.commands.finished)
         system.deliver_finishes()
 
-    assert 6 <= tries <= 20
+    assert 12 <= tries <= 30
     ports.outputs.files[done.output[0]] = picture_bytes()
     for _ in range(11):
         system.reconcile(after=timedelta(minutes=1))
@@ -382,3 +382,19 @@ def test_a_settlement_that_others_keep_from_being_written_is_made_later(
     system.reconcile(after=SAVING_LEASE)
     system.deliver_finishes()
     assert system.row(row).state is State.SUCCEEDED
+
+
+def test_a_saving_that_goes_on_failing_is_tried_often_while_the_outputs_live(
+    system: System, ports: FakePorts
+) -> None:
+    row = system.processing()
+    done = ports.provider.succeed(system.prediction(row).id)
+    ports.outputs.files[done.output[0]] = AWAY
+    row = system.hear(row, done)
+    for _ in range(12):
+        assert row.due_at is not None
+        assert row.due_at - ports.clock.now() <= SAVING_RETRY_MAX
+        system.until_due(row)
+        system.deliver_finishes()
+        row = system.row(row)
+    assert row.save_failures >= 12

@@ -21,7 +21,9 @@ POLL_MAX = timedelta(seconds=240)
 DEADLINE_MARGIN = timedelta(seconds=30)
 # After we asked for a cancel, look whether the provider has obeyed.
 CANCEL_DUE = timedelta(seconds=15)
+# Outputs live for an hour: a saving that fails is tried often in it, however often it has failed.
 SAVING_RETRY = timedelta(seconds=30)
+SAVING_RETRY_MAX = timedelta(minutes=4)
 DELETING_DUE = timedelta(seconds=120)
 QUEUE_AGE_MAX = timedelta(days=1)
 # Creates whose fate nobody knows: so many are tried again, then the job fails `provider_unknown`.

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from revela.domain.errors import Conflict, InvalidRequest, OutputUnusable, Transient
 from revela.domain.generation import Generation, Output
 from revela.domain.job import Event, State
-from revela.domain.policy import PUBLISHING_NEEDS_S, SAVING_LEASE, SAVING_RETRY
+from revela.domain.policy import PUBLISHING_NEEDS_S, SAVING_LEASE, SAVING_RETRY, SAVING_RETRY_MAX
 from revela.domain.prediction import Prediction, PredictionStatus
 from revela.domain.retry import (
     ABORTED,
@@ -220,7 +220,8 @@ def _delay(row: Generation, mine: Callable[[Generation], bool], error: Transient
     ports.telemetry.warning(
         "saving_delayed", generation_id=row.id, attempt=row.attempt, reason=type(error).__name__
     )
-    wait = backoff(SAVING_RETRY, row.save_failures, fraction=ports.entropy.fraction())
+    fraction = ports.entropy.fraction()
+    wait = backoff(SAVING_RETRY, row.save_failures, fraction=fraction, maximum=SAVING_RETRY_MAX)
 
     def decide(seen: Generation) -> Move | None:
         if not mine(seen):

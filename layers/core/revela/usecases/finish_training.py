@@ -9,7 +9,7 @@ from revela.domain.change import ModelWrite
 from revela.domain.errors import Conflict, InvalidRequest, OutputUnusable, Permanent, Transient
 from revela.domain.job import Event, State
 from revela.domain.personal_model import ModelState, TrainedVersion
-from revela.domain.policy import PUBLISHING_NEEDS_S, SAVING_RETRY, TRAINING_SAVING_LEASE
+from revela.domain.policy import PUBLISHING_NEEDS_S, SAVING_RETRY, SAVING_RETRY_MAX, TRAINING_SAVING_LEASE
 from revela.domain.prediction import Prediction, PredictionStatus
 from revela.domain.retry import backoff
 from revela.domain.training import Training
@@ -194,7 +194,8 @@ def _delay(row: Training, mine: Callable[[Training], bool], error: Transient, po
     ports.telemetry.warning(
         "saving_delayed", training_id=row.id, attempt=row.attempt, reason=type(error).__name__
     )
-    wait = backoff(SAVING_RETRY, row.save_failures, fraction=ports.entropy.fraction())
+    fraction = ports.entropy.fraction()
+    wait = backoff(SAVING_RETRY, row.save_failures, fraction=fraction, maximum=SAVING_RETRY_MAX)
 
     def decide(seen: Training) -> Move | None:
         if not mine(seen):
