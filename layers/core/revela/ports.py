@@ -18,6 +18,7 @@ from revela.domain.change import Change, IdempotencyKey
 from revela.domain.events import DomainEvent
 from revela.domain.generation import Generation
 from revela.domain.job import AnyJob, State
+from revela.domain.judgement import Judgement, Ticket
 from revela.domain.ledger import LedgerEntry
 from revela.domain.model_health import ModelHealth
 from revela.domain.pace import Turns
@@ -262,11 +263,61 @@ class Thumbnail:
     height: int
 
 
+@dataclass(frozen=True)
+class Provenance:
+    """What a published image tells of its making: never the prompt, never the person."""
+
+    generation_id: str
+    model: str
+
+
 class Pictures(Protocol):
     def inspect(self, path: Path) -> Picture:
         """Decode a file and tell what it is. Raises OutputUnusable when it is no image we publish."""
 
-    def thumbnail(self, path: Path) -> Thumbnail: ...
+    def mark(self, path: Path, provenance: Provenance) -> None:
+        """Write into the file that a model made it, in place of all other metadata; no pixel changes."""
+
+    def thumbnail(self, path: Path, provenance: Provenance) -> Thumbnail:
+        """Return a small copy, marked as well."""
+
+    def rendering(self, path: Path) -> bytes:
+        """Return the picture as a small JPEG to be judged by, whatever its format."""
+
+
+Judged = TypeVar("Judged", contravariant=True)
+
+
+class Judge(Protocol[Judged]):
+    """A judge that may take its time. Asking again is harmless: nothing hangs on a ticket but an answer.
+
+    Both raise Transient when the judge does not do as it is asked: whoever asks tries again later, and
+    nothing passes meanwhile.
+    """
+
+    def ask(self, things: Sequence[Judged]) -> list[Judgement | Ticket]:
+        """Have each judged; return in their order what was said at once, or where the answer will be."""
+
+    def answer(self, ticket: Ticket) -> Judgement | Ticket:
+        """Return what was said, or the ticket while nothing was. Raises TicketVoid: ask anew."""
+
+
+PromptJudge = Judge[str]
+# JPEG renderings.
+ImageJudge = Judge[bytes]
+
+
+class KnownJudgements(Protocol):
+    """What prompts were judged, by a hash of the text and its judge; all raise Transient."""
+
+    def get(self, key: str) -> Judgement | Ticket | None: ...
+
+    def put(self, key: str, known: Judgement | Ticket, *, expires_at: datetime) -> None: ...
+
+
+class Celebrities(Protocol):
+    def appears(self, jpeg: Path) -> bool:
+        """Tell whether a clean copy shows somebody famous. Raises Transient."""
 
 
 class PhotoFiles(Protocol):
@@ -429,10 +480,17 @@ class WebhookSecrets(Protocol):
 
 @dataclass(frozen=True)
 class Policies:
-    """What whoever runs an installation decides."""
+    """What whoever runs an installation decides.
+
+    `blocked_kept`: how long a blocked image can be appealed; `judge_patience`: how long a job waits for a
+    judge that is away before it fails and is released; over `strikes_per_day` an account is suspended.
+    """
 
     photos_kept: timedelta
     copies_weights: bool
+    blocked_kept: timedelta
+    judge_patience: timedelta
+    strikes_per_day: int
 
 
 class Clock(Protocol):
@@ -493,6 +551,14 @@ class Ports(Protocol):
     def photo_files(self) -> PhotoFiles: ...
     @property
     def faces(self) -> Faces: ...
+    @property
+    def celebrities(self) -> Celebrities: ...
+    @property
+    def prompt_judge(self) -> PromptJudge: ...
+    @property
+    def image_judge(self) -> ImageJudge: ...
+    @property
+    def known_judgements(self) -> KnownJudgements: ...
     @property
     def objects(self) -> Objects: ...
     @property

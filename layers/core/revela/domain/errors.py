@@ -13,6 +13,7 @@ Refused                     the caller must change something -> 4xx
   Unavailable                 503: something this needs is away for some minutes
 Transient                   try the same again -> the message is delivered again
   Conflict                    a row was no longer as it was read
+  JudgeUnavailable            a judge of prompts or images is away, or says what nobody can read
   ProviderTransient           the provider did not answer; nobody knows what it did
     ProviderUnavailable         the provider surely did nothing (5xx before work, no connection)
       ProviderThrottled           429
@@ -23,6 +24,7 @@ Permanent                   recorded on the job, never tried again
   ProviderNotFound            404: no such model, version or prediction
   OutputUnusable              an output is gone, or is not the image that was asked for
   ArchiveIncomplete           a photo to train with is gone, or is not what it was
+  TicketVoid                  a judge will never answer what it was asked: ask anew
 """
 
 from __future__ import annotations
@@ -115,6 +117,10 @@ class Conflict(Transient):
         super().__init__(", ".join(sorted(self.failed)))
 
 
+class JudgeUnavailable(Transient):
+    """A judge of prompts or images does not answer; what it was to judge waits."""
+
+
 class ProviderTransient(Transient):
     """The provider did not answer; it may or may not have acted."""
 
@@ -165,3 +171,7 @@ class OutputUnusable(Permanent):
 
 class ArchiveIncomplete(Permanent):
     """An object that was to go into an archive is gone, or is not what it was."""
+
+
+class TicketVoid(Permanent):
+    """A judge will never answer what it was asked; asking anew is harmless."""
