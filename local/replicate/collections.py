@@ -35,6 +35,12 @@ COLLECTIONS = (
         "Models that are trained on images of yours",
         ("replicate/fast-flux-trainer", "ostris/flux-dev-lora-trainer", "stability-ai/sdxl"),
     ),
+    Collection(
+        "detect-nsfw-content",
+        "Detect NSFW content",
+        "Models that tell whether images and texts are safe",
+        ("falcons-ai/nsfw_image_detection", "meta/llama-guard-3-8b"),
+    ),
 )
 
 PAGES = (

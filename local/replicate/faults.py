@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar, get_args
 
+from local.replicate.models.model import Model
+
 Kind = Literal["creates", "trainings", "others"]  # of requests
 Scope = Literal["creates", "trainings", "all"]
 Moment = Literal["before", "after"]  # something was done
@@ -28,6 +30,7 @@ class Always:
 @dataclass(frozen=True)
 class Failure:
     error: str | None
+    model: str | None = None  # owner/name of whose predictions it is for; None: of all
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Slowness:
 
     queue_s: float
     predict_s: float
+    model: str | None = None  # as a failure's
 
 
 @dataclass(frozen=True)
@@ -149,12 +153,17 @@ class Faults:
         self.drop_connection = Order[Drop]()
         self.spoil_outputs = Order[Spoiled]()
 
-    def prediction_fate(self) -> Fate:
+    def prediction_fate(self, model: Model) -> Fate:
+        """Orders that are not for the model are left for the predictions of others."""
+
+        def concerns(what: Failure | Slowness) -> bool:
+            return what.model in {None, model.full_name}
+
         odd = self.odd_fields.take()
         return Fate(
-            failure=self.fail_predictions.take(),
-            slowness=self.slow_predictions.take(),
-            fewer=self.fewer_images.take(),
+            failure=self.fail_predictions.take(concerns),
+            slowness=self.slow_predictions.take(concerns),
+            fewer=self.fewer_images.take(lambda _: model.output == "images"),
             is_aborted=self.abort_predictions.take() is not None,
             oddities=odd.fields if odd else (),
         )

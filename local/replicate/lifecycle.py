@@ -31,7 +31,7 @@ class Lifecycle(Jobs[Prediction]):
         webhook: Webhook | None = None,
         deployment: str | None = None,
     ) -> Prediction:
-        now_s, fate = self.clock.now_s(), self.faults.prediction_fate()
+        now_s, fate = self.clock.now_s(), self.faults.prediction_fate(model)
         prediction = Prediction(
             number=self._next_number(),
             id=new_id(),
@@ -72,7 +72,7 @@ class Lifecycle(Jobs[Prediction]):
         """Predictions and outputs go with the version that made them."""
         gone = [p for p in self._jobs.values() if p.version == version_id]
         for prediction in gone:
-            self.deliveries.delete(prediction.output or [])
+            self.deliveries.delete(prediction.output_files)
             self.webhooks.forget(prediction.id)
             del self._jobs[prediction.id]
 
@@ -85,15 +85,16 @@ class Lifecycle(Jobs[Prediction]):
 
     def _run(self, prediction: Prediction, files: Mapping[str, bytes], fate: Fate, at_s: float) -> None:
         model = prediction.model
-        seed = prediction.input.get("seed", secrets.randbelow(2**16))
-        run = model.plan(model, prediction.input, int(seed), files)
+        seed = model.complete(prediction.input).get("seed")
+        seed = secrets.randbelow(2**16) if seed is None else seed
+        run = model.plan(model, prediction.input, seed, files)
         if fate.fewer is not None:
             run = run.with_fewer(fate.fewer.images)
         self._log(prediction, run.opening_log + progress_line(0, run.steps, 0.0), at_s)
         course = Course(
             steps=run.steps,
             setup_s=model.pace.setup_s,
-            step_s=model.pace.step_s * run.images,
+            step_s=model.pace.step_s * run.batch,
             log_lines=run.steps,
         )
         self._follow(course, prediction, fate, at_s, then=partial(self._put_out, prediction, run))
@@ -103,7 +104,8 @@ class Lifecycle(Jobs[Prediction]):
         if prediction.is_over:
             return
         self._log(prediction, run.closing_log, at_s)
-        prediction.output = [self.deliveries.publish(picture) for picture in run.pictures]
+        files = [self.deliveries.publish(picture) for picture in run.pictures]
+        prediction.output = files if run.text is None else run.text
         prediction.metrics = dict(run.metrics)
         prediction.ready.set()
         self.webhooks.notify(prediction, "output", at_s)
@@ -119,14 +121,14 @@ class Lifecycle(Jobs[Prediction]):
         if prediction.is_over:
             return
         if status != "succeeded":
-            self.deliveries.delete(prediction.output or [])
+            self.deliveries.delete(prediction.output_files)
             prediction.output, prediction.metrics = None, {}
         prediction.ready.set()
         super()._end(prediction, status, at_s, error)
 
     def _remove_data(self, prediction: Prediction) -> None:
         super()._remove_data(prediction)
-        self.deliveries.delete(prediction.output or [])
+        self.deliveries.delete(prediction.output_files)
         prediction.data_removed = True
         prediction.input, prediction.output, prediction.logs = {}, None, ""
 

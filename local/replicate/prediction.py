@@ -36,7 +36,7 @@ class Prediction:
     started_s: float | None = None
     completed_s: float | None = None
     logs: str = ""
-    output: list[str] | None = None
+    output: list[str] | str | None = None  # URLs of files, or a text
     error: str | None = None
     metrics: Json = field(default_factory=dict)
     data_removed: bool = False
@@ -45,6 +45,10 @@ class Prediction:
     @property
     def is_over(self) -> bool:
         return self.status in TERMINAL
+
+    @property
+    def output_files(self) -> list[str]:
+        return self.output if isinstance(self.output, list) else []
 
     def to_json(self, origin: str) -> Json:
         """What GET, cancel and webhooks carry. Times that are not yet are left out, not null."""

@@ -23,6 +23,8 @@ FLUX_DEV = "black-forest-labs/flux-dev"
 SCHNELL = "black-forest-labs/flux-schnell"
 SDXL = "stability-ai/sdxl:39ed52f2a78e934b3ba6e2a89f5b1c712de7dfea535525255b1aa35c5565e08b"
 
+LLAMA_GUARD = "meta/llama-guard-3-8b:146d1220d447cdcc639bc17c5f6137416042abee6ae153a2615e6ef5749205c8"
+
 
 @pytest.fixture
 def sdk(replicate_server: str) -> Iterator[Client]:
@@ -79,6 +81,10 @@ def test_run_in_sync_mode_returns_the_files(sdk: Client) -> None:
     for model in (SCHNELL, SDXL):
         (url,) = sdk.run(model, input={"prompt": "a lighthouse"})
         assert Image.open(io.BytesIO(httpx.get(url).content)).size == (1024, 1024)
+
+
+def test_run_returns_the_text_of_a_model_that_puts_out_one(sdk: Client) -> None:
+    assert sdk.run(LLAMA_GUARD, input={"prompt": "a lighthouse #unsafe:S1,S10"}) == "unsafe\nS1,S10"
 
 
 def test_run_without_sync_mode_polls(sdk: Client) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Self
 
+from local.replicate.drawing import flag
 from local.replicate.drawing.identity import Identity
 
 
@@ -37,6 +38,10 @@ class Picture:
     @property
     def content_type(self) -> str:
         return "image/jpeg" if self.format == "jpg" else f"image/{self.format}"
+
+    @property
+    def is_flagged(self) -> bool:
+        return flag.is_asked_for(self.prompt, self.index)
 
     def batch(self, count: int) -> tuple[Self, ...]:
         """The pictures of one run: one seed, told apart by their place."""

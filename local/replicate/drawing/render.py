@@ -6,6 +6,7 @@ import random
 
 from PIL import Image, ImageChops, ImageEnhance, ImageFilter, ImageOps
 
+from local.replicate.drawing import flag
 from local.replicate.drawing.palette import choose_palette
 from local.replicate.drawing.picture import Picture
 from local.replicate.drawing.scene import draw_scene
@@ -20,6 +21,8 @@ def render(picture: Picture) -> bytes:
     image = _draw(picture)
     if picture.source is not None:
         image = _start_from(picture, image)
+    if picture.is_flagged:
+        flag.paint(image)
     return _encode(image, picture)
 
 

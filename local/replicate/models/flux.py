@@ -60,7 +60,7 @@ def plan_flux(model: Model, given: Input, seed: int, files: Mapping[str, bytes])
     )
     return Run(
         steps=steps,
-        images=count,
+        batch=count,
         opening_log=f"running {'quantized' if fast else 'bf16'} prediction\nUsing seed: {seed}\n",
         closing_log=f"Total safe images: {count} out of {count}\n",
         pictures=first.batch(count),

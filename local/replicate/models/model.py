@@ -85,14 +85,15 @@ class Trainer:
 
 @dataclass(frozen=True)
 class Run:
-    """One run, decided when it starts: its progress, its logs, its outputs."""
+    """One run, decided when it starts: its progress, its logs, and what it puts out, pictures or a text."""
 
     steps: int
-    images: int
-    opening_log: str
-    closing_log: str
-    pictures: tuple[Picture, ...]
-    metrics: Mapping[str, float]
+    batch: int = 1  # of what each step works on
+    opening_log: str = ""
+    closing_log: str = ""
+    pictures: tuple[Picture, ...] = ()
+    text: str | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
     def with_fewer(self, images: int) -> "Run":
         """The run when its safety checker drops all but the first: silently, but for the log."""
@@ -106,7 +107,8 @@ class Model:
     """`plan(model, input, seed, files)` raises `RunFailed` for what passes the schema and fails in the run.
 
     `files` holds the fetched bytes of the file parameters that were given, by name. `weights` tells a
-    trained version from any other of its destination, `identity` whom it was trained to show.
+    trained version from any other of its destination, `identity` whom it was trained to show. `output` is
+    what its runs put out.
     """
 
     owner: str
@@ -119,6 +121,7 @@ class Model:
     parameters: tuple[Parameter, ...]
     pace: Pace
     plan: Callable[["Model", Input, int, Mapping[str, bytes]], Run]
+    output: Literal["images", "text"] = "images"
     tags: tuple[str, ...] = ()
     readme: str = ""
     example: Input = field(default_factory=dict)

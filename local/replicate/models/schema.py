@@ -10,7 +10,7 @@ def openapi_schema(model: Model) -> Json:
     parameters = model.parameters
     schemas: Json = {
         "Input": _object("Input", parameters),
-        "Output": {"type": "array", "items": {"type": "string", "format": "uri"}, "title": "Output"},
+        "Output": _OUTPUTS[model.output],
     }
     if model.trainer is not None:
         parameters += model.trainer.parameters
@@ -35,6 +35,12 @@ def openapi_schema(model: Model) -> Json:
         "paths": {},
         "components": {"schemas": schemas},
     }
+
+
+_OUTPUTS: dict[str, Json] = {
+    "images": {"type": "array", "items": {"type": "string", "format": "uri"}, "title": "Output"},
+    "text": {"type": "string", "title": "Output"},
+}
 
 
 def _object(title: str, parameters: tuple[Parameter, ...]) -> Json:

@@ -47,7 +47,7 @@ def plan_sdxl(model: Model, given: Input, seed: int, files: Mapping[str, bytes])
     )
     return Run(
         steps=steps,
-        images=count,
+        batch=count,
         opening_log=f"Using seed: {seed}\nPrompt: {values['prompt']}\n{mode} mode\n",
         closing_log="",
         pictures=first.batch(count),

@@ -20,10 +20,12 @@ Predictions and trainings, the next created:
 - `fail_predictions`, `fail_trainings`: {"count", "error": text or null}: fail halfway through their run.
   Trainings also take "known" in place of "error": a name of `training_failures.KNOWN`.
 - `slow_predictions`, `slow_trainings`: {"count", "queue_s", "predict_s"}: wait and run for so long.
+  `fail_predictions` and `slow_predictions` also take "model", an owner/name: only its predictions count.
 - `hang_trainings`: a count: stop halfway, and never end until they are canceled.
 - `long_training_logs`: {"count", "size_bytes"}: so much more is logged, in replies and webhooks.
 - `abort_predictions`: a count: aborted instead of started; `aborted` sends no webhook.
-- `fewer_images`: {"count", "images": n}: succeed with at most n images, perhaps none.
+- `fewer_images`: {"count", "images": n}: succeed with at most n images, perhaps none. Predictions of models
+  that put out a text do not count.
 - `odd_fields`: {"count", "fields": [...]}: in replies and webhooks alike. "nulls" (what may be left out is
   null), "unknown_fields", "error_type" (an object or an empty list), "precision" (nanoseconds, whole
   seconds); all four when `fields` is left out.

@@ -1,5 +1,6 @@
 """Orders of `/_control` read into what `faults` keeps: one row each, checked field by field."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +26,7 @@ from local.replicate.faults import (
 from local.replicate.problems import invalid_request
 from local.replicate.stand_in import StandIn
 from local.replicate.training_failures import KNOWN
+from local.replicate.validation import NAME
 
 Deed = Callable[[], None]
 Reader = Callable[[str, Any], Any]
@@ -32,9 +34,7 @@ Reader = Callable[[str, Any], Any]
 # An address of the cloud's metadata service: what a redirect must not be followed to.
 METADATA_URL = "http://169.254.169.254/latest/meta-data/"
 
-
-class _Required:
-    pass
+_MODEL = re.compile(rf"{NAME.pattern}/{NAME.pattern}")
 
 
 @dataclass(frozen=True)
@@ -125,6 +125,12 @@ def _read_text(name: str, value: Any) -> str:
     return value
 
 
+def _read_model(name: str, value: Any) -> str:
+    if not isinstance(value, str) or not _MODEL.fullmatch(value):
+        raise invalid_request(f"{name} must be owner/name")
+    return value
+
+
 def _read_oddities(name: str, value: Any) -> tuple[Any, ...]:
     if not isinstance(value, list) or not value:
         raise invalid_request(f"{name} must be a list")
@@ -135,8 +141,8 @@ def _training_failure(error: str | None, known: str | None) -> Failure:
     return Failure(error if known is None else KNOWN[known])
 
 
-_FAILURE = Spec(Failure, {"error": _read_error})
-_SLOWNESS = Spec(Slowness, {"queue_s": read_seconds, "predict_s": read_seconds})
+_SLOWNESS: dict[str, Reader] = {"queue_s": read_seconds, "predict_s": read_seconds}
+_ALL_MODELS = {"model": None}
 _SCOPE, _CREATES = one_of(*SCOPES), {"scope": "creates"}
 
 # By the name of the order in `Faults`.
@@ -145,15 +151,15 @@ SPECS: dict[str, Spec] = {
     "double_webhooks": Spec(Always),
     "delay_webhooks": Spec(Delay, {"seconds": read_seconds}),
     "reorder_webhooks": Spec(Always),
-    "fail_predictions": _FAILURE,
-    "slow_predictions": _SLOWNESS,
+    "fail_predictions": Spec(Failure, {"error": _read_error, "model": _read_model}, _ALL_MODELS),
+    "slow_predictions": Spec(Slowness, _SLOWNESS | {"model": _read_model}, _ALL_MODELS),
     "abort_predictions": Spec(Always),
     "fewer_images": Spec(Fewer, {"images": _read_whole_number}),
     "odd_fields": Spec(Odd, {"fields": _read_oddities}, {"fields": ODDITIES}),
     "fail_trainings": Spec(
         _training_failure, {"error": _read_error, "known": one_of(*KNOWN)}, {"error": None, "known": None}
     ),
-    "slow_trainings": _SLOWNESS,
+    "slow_trainings": Spec(Slowness, _SLOWNESS),
     "hang_trainings": Spec(Always),
     "long_training_logs": Spec(LongLogs, {"size_bytes": _read_whole_number}),
     "answer_late": Spec(Lateness, {"seconds": read_seconds, "scope": _SCOPE}, _CREATES),
