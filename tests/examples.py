@@ -112,6 +112,7 @@ def a_plan(id_: str = "small", **changes: Any) -> Plan:
         "images_per_request": 4,
         "images_per_day": 40,
         "free_cancels_per_day": 2,
+        "free_blocks_per_day": 3,
         "trainings_at_once": 1,
         "models_kept": 2,
     }

@@ -10,6 +10,21 @@ ONE_ADULT = FaceReport(
 )
 
 
+class FakeCelebrities:
+    """Sees somebody famous when told to; with `failure` set, it raises that instead."""
+
+    def __init__(self, calls: Calls | None = None) -> None:
+        self.calls = calls or Calls()
+        self.famous = False
+        self.failure: Exception | None = None
+
+    @port_call
+    def appears(self, jpeg: Path) -> bool:
+        if self.failure is not None:
+            raise self.failure
+        return self.famous
+
+
 class FakeFaces:
     """Finds `found` on every picture; with `failure` set, it raises that instead."""
 

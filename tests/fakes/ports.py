@@ -15,8 +15,9 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.commands import FakeCommands
 from tests.fakes.entropy import FakeEntropy
 from tests.fakes.events import FakeEvents
-from tests.fakes.faces import FakeFaces
+from tests.fakes.faces import FakeCelebrities, FakeFaces
 from tests.fakes.health import FakeHealth
+from tests.fakes.judges import FakeImageJudge, FakeJudgements, FakePromptJudge
 from tests.fakes.objects import FakeObjects
 from tests.fakes.outputs import FakeOutputs
 from tests.fakes.pace import FakePace
@@ -53,6 +54,16 @@ def load_prompt_policy() -> PromptPolicy:
     )
 
 
+# As template.yaml sets them by default.
+POLICIES = Policies(
+    photos_kept=timedelta(days=90),
+    copies_weights=False,
+    blocked_kept=timedelta(days=7),
+    judge_patience=timedelta(days=1),
+    strikes_per_day=10,
+)
+
+
 @dataclass
 class FakePorts:
     """Satisfies `revela.ports.Ports`; all fakes share one clock, one store and one observer of calls."""
@@ -66,9 +77,7 @@ class FakePorts:
     catalog: Catalog = field(default_factory=load_catalog)
     prompt_policy: PromptPolicy = field(default_factory=load_prompt_policy)
     store: Store = field(default_factory=Store)
-    policies: Policies = field(
-        default_factory=lambda: Policies(photos_kept=timedelta(days=90), copies_weights=False)
-    )
+    policies: Policies = field(default_factory=lambda: POLICIES)
 
     def __post_init__(self) -> None:
         self.generations = FakeGenerations(self.store, self.calls)
@@ -85,6 +94,10 @@ class FakePorts:
         self.weights = self.outputs
         self.photo_files = FakePhotoFiles(self.calls)
         self.faces = FakeFaces(self.calls)
+        self.celebrities = FakeCelebrities(self.calls)
+        self.prompt_judge = FakePromptJudge(self.calls)
+        self.image_judge = FakeImageJudge(self.calls)
+        self.known_judgements = FakeJudgements(self.calls)
         self.commands = FakeCommands(self.calls)
         self.events = FakeEvents(self.calls)
         self.pace = FakePace(self.calls)

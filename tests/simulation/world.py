@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -9,7 +10,7 @@ from revela.adapters.webhook_urls import SignedWebhookUrls
 from revela.domain.errors import Refused, Transient
 from revela.domain.generation import Generation
 from revela.domain.policy import IDEMPOTENCY_KEPT
-from revela.ports import Policies, ProviderReport, Ref
+from revela.ports import ProviderReport, Ref
 from revela.usecases.accept_generation import Accepted, AcceptGeneration, accept_generation
 from revela.usecases.cancel_generation import cancel_generation
 from revela.usecases.delete_generation import delete_generation
@@ -18,6 +19,7 @@ from revela.usecases.grant_credits import GrantCredits, grant_credits
 from revela.usecases.reconcile_jobs import reconcile_jobs
 from revela.usecases.start_generation import start_generation
 from tests.fakes import FakeEntropy, FakePorts
+from tests.fakes.ports import POLICIES
 from tests.simulation.history import Judge
 from tests.simulation.model_history import ModelJudge
 from tests.simulation.model_users import ModelUsers
@@ -83,7 +85,7 @@ class World:
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
         self.day = Day.of(self.chance)
-        policies = Policies(photos_kept=timedelta(days=90), copies_weights=self.chance.random() < 0.5)
+        policies = replace(POLICIES, copies_weights=self.chance.random() < 0.5)
         self.ports = FakePorts(entropy=FakeEntropy(seed), policies=policies)
         clock, calls = self.ports.clock, self.ports.calls
         self.provider = SimulatedReplicate(

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from revela.ports import (
         Accounts,
         Archives,
+        Celebrities,
         Changes,
         Clock,
         Commands,
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
         Faces,
         Generations,
         Health,
+        ImageJudge,
+        KnownJudgements,
         Models,
         Objects,
         Outputs,
@@ -47,6 +50,7 @@ if TYPE_CHECKING:
         Photos,
         Pictures,
         Policies,
+        PromptJudge,
         Provider,
         Ref,
         Telemetry,
@@ -184,6 +188,56 @@ class Wiring:
         return RekognitionFaces(self.client("rekognition"))
 
     @cached_property
+    def celebrities(self) -> Celebrities:
+        if self.settings.celebrity_gate == "off":
+            from revela.adapters.gates_off import NoCelebrities
+
+            return NoCelebrities()
+        from revela.adapters.rekognition_celebrities import RekognitionCelebrities
+
+        return RekognitionCelebrities(self.client("rekognition"))
+
+    @cached_property
+    def prompt_judge(self) -> PromptJudge:
+        from revela.adapters.replicate import judges
+
+        return judges.ReplicateJudge(
+            provider=self.provider,
+            pace=self.pace,
+            clock=self.clock,
+            model=self.catalog.judges.prompt,
+            render=judges.render_prompt,
+            read=judges.read_llama_guard,
+        )
+
+    @cached_property
+    def image_judge(self) -> ImageJudge:
+        if self.settings.image_judge == "off":
+            from revela.adapters.gates_off import NoImageJudge
+
+            return NoImageJudge()
+        if self.settings.image_judge == "rekognition":
+            from revela.adapters.rekognition_moderation import RekognitionImageJudge
+
+            return RekognitionImageJudge(self.client("rekognition"))
+        from revela.adapters.replicate import judges
+
+        return judges.ReplicateJudge(
+            provider=self.provider,
+            pace=self.pace,
+            clock=self.clock,
+            model=self.catalog.judges.image,
+            render=judges.render_jpeg,
+            read=judges.read_nsfw_detection,
+        )
+
+    @cached_property
+    def known_judgements(self) -> KnownJudgements:
+        from revela.adapters.dynamodb.judgements import DynamoJudgements
+
+        return DynamoJudgements(self.tables)
+
+    @cached_property
     def objects(self) -> Objects:
         from revela.adapters.s3 import S3Objects
 
@@ -215,6 +269,9 @@ class Wiring:
         return Policies(
             photos_kept=timedelta(days=self.settings.photo_retention_days),
             copies_weights=self.settings.copies_weights,
+            blocked_kept=timedelta(days=self.settings.blocked_retention_days),
+            judge_patience=timedelta(minutes=self.settings.judge_patience_minutes),
+            strikes_per_day=self.settings.strikes_per_day,
         )
 
     @cached_property
@@ -374,6 +431,13 @@ def advise_training() -> partial[AdviceView]:
 
 
 @cache
+def appeal_generation() -> partial[Generation]:
+    from revela.usecases.appeal_generation import appeal_generation
+
+    return partial(appeal_generation, ports=ports())
+
+
+@cache
 def cancel_generation() -> partial[Generation]:
     from revela.usecases.cancel_generation import cancel_generation
 
@@ -455,6 +519,13 @@ def grant_credits() -> partial[Account]:
     from revela.usecases.grant_credits import grant_credits
 
     return partial(grant_credits, ports=ports())
+
+
+@cache
+def lift_suspension() -> partial[Account]:
+    from revela.usecases.lift_suspension import lift_suspension
+
+    return partial(lift_suspension, ports=ports())
 
 
 @cache
@@ -567,3 +638,10 @@ def start_training() -> partial[None]:
     from revela.usecases.start_training import start_training
 
     return partial(start_training, ports=ports())
+
+
+@cache
+def withdraw_consent() -> partial[PersonalModel]:
+    from revela.usecases.withdraw_consent import withdraw_consent
+
+    return partial(withdraw_consent, ports=ports())

@@ -153,12 +153,16 @@ class Changes(Protocol):
 
 @dataclass(frozen=True)
 class CreatePrediction:
-    """`webhook_url` None: the provider is not to call back; `cancel_after_s` counts from the create."""
+    """`webhook_url` None: the provider is not to call back; `cancel_after_s` counts from the create.
+
+    `wait_s`: how long the provider may hold its answer for the result; 0: not at all.
+    """
 
     version: str
     input: Mapping[str, Any]
     webhook_url: str | None
     cancel_after_s: int
+    wait_s: int = 0
 
 
 @dataclass(frozen=True)

@@ -116,6 +116,28 @@ class Settings:
         return self._read(lambda read: read("PHOTO_RETENTION_DAYS", _positive, "90"))
 
     @cached_property
+    def image_judge(self) -> str:
+        """Return `rekognition`, `replicate` or, where somebody has said so, `off`."""
+        return self._read(lambda read: read("IMAGE_JUDGE", _image_judge, "rekognition"))
+
+    @cached_property
+    def celebrity_gate(self) -> str:
+        """Return `rekognition`, or `off` where there is no AWS."""
+        return self._read(lambda read: read("CELEBRITY_GATE", _celebrity_gate, "rekognition"))
+
+    @cached_property
+    def blocked_retention_days(self) -> int:
+        return self._read(lambda read: read("BLOCKED_RETENTION_DAYS", _not_negative, "7"))
+
+    @cached_property
+    def judge_patience_minutes(self) -> int:
+        return self._read(lambda read: read("JUDGE_PATIENCE_MINUTES", _not_negative, "1440"))
+
+    @cached_property
+    def strikes_per_day(self) -> int:
+        return self._read(lambda read: read("STRIKES_PER_DAY", _positive, "10"))
+
+    @cached_property
     def copies_weights(self) -> bool:
         return self._environ.get("COPY_WEIGHTS", "false") == "true"
 
@@ -172,8 +194,20 @@ def _replicate_only(text: str) -> str:
 
 
 def _face_inspector(text: str) -> str:
-    if text not in ("rekognition", "opencv"):
-        raise ValueError("must be 'rekognition' or 'opencv'")
+    return _one_of(text, "rekognition", "opencv")
+
+
+def _image_judge(text: str) -> str:
+    return _one_of(text, "rekognition", "replicate", "off")
+
+
+def _celebrity_gate(text: str) -> str:
+    return _one_of(text, "rekognition", "off")
+
+
+def _one_of(text: str, *allowed: str) -> str:
+    if text not in allowed:
+        raise ValueError(f"must be one of {', '.join(allowed)}")
     return text
 
 
@@ -181,6 +215,13 @@ def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise ValueError("must be at least 1")
+    return number
+
+
+def _not_negative(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError("must be at least 0")
     return number
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from revela.domain.events import GenerationSeen, event_of
 from revela.domain.generation import Generation
-from revela.domain.job import TRANSITIONS, State
+from revela.domain.job import LIVE, TRANSITIONS, State
 from tests.examples import a_generation
 
 S = State
@@ -34,11 +34,9 @@ TOLD: dict[tuple[State | None, State], str] = {
     (S.STARTING, S.PROCESSING): "GenerationStarted",
     (S.STARTING, S.SAVING): "GenerationStarted",
     (S.SAVING, S.SUCCEEDED): "GenerationSucceeded",
-    **{(s, S.FAILED): "GenerationFailed" for s in (S.WAITING, S.QUEUED, S.STARTING, S.PROCESSING, S.SAVING)},
-    **{
-        (s, S.CANCELED): "GenerationCanceled"
-        for s in (S.WAITING, S.QUEUED, S.STARTING, S.PROCESSING, S.SAVING)
-    },
+    (S.JUDGING, S.SUCCEEDED): "GenerationSucceeded",
+    **{(s, S.FAILED): "GenerationFailed" for s in LIVE},
+    **{(s, S.CANCELED): "GenerationCanceled" for s in LIVE},
 }
 
 

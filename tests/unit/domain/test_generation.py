@@ -91,14 +91,16 @@ def test_reconcile_may_look_at_whatever_has_not_ended(state: State) -> None:
 
 @pytest.mark.parametrize("state", sorted(TERMINAL))
 def test_an_end_is_final_but_for_deletion(state: State) -> None:
-    assert {(event, target) for source, event, target in LISTED if source is state} == {
-        (Event.DELETED, State.DELETING)
-    }
+    """An appeal is written down and changes nothing of how it ended."""
+    assert {(event, target) for source, event, target in LISTED if source is state} - {
+        (Event.APPEALED, state)
+    } == {(Event.DELETED, State.DELETING)}
 
 
-def test_only_images_that_were_saved_succeed() -> None:
-    assert {(s, e) for s, e, target in LISTED if target is State.SUCCEEDED} == {
-        (State.SAVING, Event.OUTPUTS_SAVED)
+def test_only_images_that_were_judged_succeed() -> None:
+    assert {(s, e) for s, e, target in LISTED if target is State.SUCCEEDED and s.live} == {
+        (State.SAVING, Event.OUTPUTS_SAVED),
+        (State.JUDGING, Event.OUTPUTS_SAVED),
     }
 
 
@@ -179,7 +181,7 @@ def test_a_job_that_is_to_be_canceled_is_never_queued_again(
         step(a_full_row(source, cancel_requested_at=START), event, target, now=LATER)
 
 
-@pytest.mark.parametrize(("source", "event", "target"), [m for m in MOVES if m[2].terminal])
+@pytest.mark.parametrize(("source", "event", "target"), [m for m in MOVES if m[0].live and m[2].terminal])
 def test_who_has_ended_is_due_no_more(source: State, event: Event, target: State) -> None:
     after = step(a_full_row(source), event, target, now=LATER)
 

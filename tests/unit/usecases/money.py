@@ -18,7 +18,7 @@ from revela.domain.training import Training
 from revela.domain.training_messages import TRAINING_FAILURES
 from tests.fakes import FakeObjects, FakePorts, Store
 
-RUNNING = {State.QUEUED, State.STARTING, State.PROCESSING, State.SAVING}
+RUNNING = {State.QUEUED, State.STARTING, State.PROCESSING, State.SAVING, State.JUDGING}
 LIVE = {State.WAITING, *RUNNING}
 GIVES = {EntryKind.GRANT}
 ENDED = {State.SUCCEEDED, State.FAILED, State.CANCELED}
@@ -35,6 +35,7 @@ def assert_sound(ports: FakePorts) -> None:
         assert_hold_matches_state(row, store)
         assert_row_fits_state(row)
         assert_generation_fits_state(row)
+        assert_nothing_unjudged_is_shown(row, ports.objects)
         assert_prediction_is_owned(row, store)
         assert_outputs_exist(row, ports.objects)
     for training in store.trainings.values():
@@ -101,9 +102,11 @@ def assert_hold_matches_state(row: Generation, store: Store) -> None:
     assert row.credits_charged + row.credits_refunded == row.credits_held, row.id
     assert captured == ([-row.credits_charged] if row.credits_charged else []), row.id
     by_image = len(row.outputs) * row.credits_per_image
+    # Blocked images are free up to the plan's number of a day; beyond it some or all of them are charged.
+    with_blocked = {by_image + n * row.credits_per_image for n in range(len(row.blocked) + 1)}
     # What the user canceled while the provider ran it is charged whole beyond the day's free cancels.
     canceled_late = row.state is State.CANCELED and row.started_at is not None
-    assert row.credits_charged in ({0, row.credits_held} if canceled_late else {by_image}), row.id
+    assert row.credits_charged in ({0, row.credits_held} if canceled_late else with_blocked), row.id
 
 
 def assert_training_is_settled_whole(row: Training, store: Store) -> None:
@@ -131,7 +134,7 @@ def assert_row_fits_state(row: Job) -> None:
         assert row.fingerprint, row.id
         assert row.lease_until, row.id
         assert row.deadline_at, row.id
-    if row.state in (State.PROCESSING, State.SAVING, State.SUCCEEDED):
+    if row.state in (State.PROCESSING, State.SAVING, State.JUDGING, State.SUCCEEDED):
         assert row.prediction_id, row.id
     assert (row.state is State.FAILED) <= (row.failure is not None), row.id
     known = TRAINING_FAILURES if isinstance(row, Training) else FAILURES
@@ -140,6 +143,21 @@ def assert_row_fits_state(row: Job) -> None:
 
 def assert_generation_fits_state(row: Generation) -> None:
     assert (row.state is State.SUCCEEDED) <= bool(row.outputs), row.id
+    assert bool(row.quarantined) == (row.state is State.JUDGING), row.id
+    # Each image is either shown or blocked, and both only once it is settled.
+    shown, blocked = {o.index for o in row.outputs}, {b.index for b in row.blocked}
+    assert not shown & blocked, row.id
+    assert bool(shown | blocked) <= row.settled, row.id
+    if row.state in (State.STARTING, State.PROCESSING, State.SAVING, State.JUDGING):
+        assert bool(row.doubts) <= (row.prompt_judged_at is not None), row.id
+
+
+def assert_nothing_unjudged_is_shown(row: Generation, objects: FakeObjects) -> None:
+    """What judges find harm in is in no place that anybody is given a URL of."""
+    there = {key: found for key, found in objects.stored.items() if key.startswith(row.published_prefix)}
+    assert not [key for key, found in there.items() if b"harm:" in found.data], row.id
+    if not row.settled and row.state not in (State.SAVING, State.JUDGING):
+        assert not [key for key in there if key.startswith(f"{row.published_prefix}{row.attempt}-")], row.id
 
 
 def assert_training_fits_state(row: Training, store: Store) -> None:

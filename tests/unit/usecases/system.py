@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from revela.domain.account import Account
-from revela.domain.errors import ProviderTransient
+from revela.domain.errors import ProviderTransient, Transient
 from revela.domain.generation import Generation
 from revela.domain.job import State
 from revela.domain.prediction import Prediction
@@ -111,8 +111,18 @@ class System:
         """A job whose saving was delayed, its lease given back."""
         row = self.processing(user_id, **requested)
         done = self.ports.provider.succeed(self.prediction(row).id)
-        row = self.hear(row, done, time_left=timedelta(0))
+        self.ports.objects.failure = Transient("the bucket is away")
+        row = self.hear(row, done)
+        self.ports.objects.failure = None
         assert row.state is State.SAVING
+        return row
+
+    def judging(self, user_id: str = ANA, **requested: Any) -> Generation:
+        """A job whose images wait in quarantine for a judge that takes its time."""
+        row = self.processing(user_id, **requested)
+        self.ports.image_judge.slow = True
+        row = self.hear(row, self.ports.provider.succeed(self.prediction(row).id))
+        assert row.state is State.JUDGING
         return row
 
     def succeeded(self, user_id: str = ANA, **requested: Any) -> Generation:

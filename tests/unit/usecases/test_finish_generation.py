@@ -50,9 +50,12 @@ def test_what_is_published_is_what_the_provider_made(system: System, ports: Fake
     (output,) = system.hear(row, done).outputs
 
     assert output.key == f"users/{ANA}/generations/{row.id}/1-0.png"
-    assert ports.objects.stored[output.key] == (made, "image/png")
+    published = ports.objects.stored[output.key]
+    assert published.data.startswith(made)
+    assert published.content_type == "image/png"
     assert (output.width, output.height, output.content_type) == (768, 512, "image/png")
-    assert output.sha256 == hashlib.sha256(made).hexdigest()
+    assert output.sha256 == hashlib.sha256(published.data).hexdigest()
+    assert output.size_bytes == len(published.data)
     assert (output.thumbnail_width, output.thumbnail_height) == (512, 341)
     assert ports.objects.stored[output.thumbnail_key].content_type == "image/webp"
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,7 +11,6 @@ from revela.domain.errors import OutputUnusable, ProviderTransient, Transient
 from revela.domain.job import State
 from revela.domain.personal_model import ModelState
 from revela.domain.policy import TRAINING_SAVING_LEASE
-from revela.ports import Policies
 from revela.usecases.delete_model import delete_model
 from revela.usecases.finish_training import SAVING_TRIES
 from tests.fakes import FakePorts
@@ -24,7 +24,7 @@ Dies = Callable[..., AbstractContextManager[None]]
 
 @pytest.fixture
 def copies_weights(ports: FakePorts) -> None:
-    ports.policies = Policies(photos_kept=timedelta(days=90), copies_weights=True)
+    ports.policies = replace(ports.policies, copies_weights=True)
 
 
 def test_a_version_is_the_models_and_charged_whole(trainings: TrainingSystem, ports: FakePorts) -> None:

@@ -12,7 +12,8 @@ from revela.domain.generation import Generation
 from revela.domain.job import Event, ImpossibleTransition, State
 from revela.ports import Ref
 from revela.usecases.cancel_generation import cancel_generation
-from revela.usecases.moving import CONTENTION_BASE, CONTENTION_MAX, Move, hand_over, move
+from revela.usecases.contention import CONTENTION_BASE, CONTENTION_MAX
+from revela.usecases.moving import Move, hand_over, move
 from tests.fakes import FakePorts
 from tests.unit.usecases.system import ANA, BIA, System, ref
 from tests.unit.usecases.trouble import dies_after, meanwhile

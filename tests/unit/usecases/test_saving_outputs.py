@@ -148,7 +148,8 @@ def test_publishing_does_not_begin_with_too_little_time_left(system: System, por
 
     row = system.hear(row, done, time_left=timedelta(seconds=29))
 
-    assert row.state is State.SAVING
+    assert row.state is State.JUDGING
+    assert not ports.image_judge.asked
     assert not [key for key in ports.objects.stored if key.startswith("users/")]
 
 

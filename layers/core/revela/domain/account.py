@@ -15,9 +15,10 @@ from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from revela.domain.errors import NoCredits, NotInPlan, TooMany
+from revela.domain.errors import NoCredits, NotInPlan, Suspended, TooMany
 from revela.domain.ledger import EntryKind, LedgerEntry
 from revela.domain.plans import Plan
+from revela.domain.policy import SUSPENSIONS
 
 RELEASE_GRACE = timedelta(days=7)
 # A spent grant is kept this long past its end, so that a release still finds where to go.
@@ -53,7 +54,22 @@ class Portion(BaseModel):
     credits: int
 
 
+class Suspension(BaseModel):
+    """Nothing can be asked for before `until`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    reason: Literal["too_many_refusals"]
+    since: datetime
+    until: datetime
+
+
 class Account(BaseModel):
+    """`strikes_today` counts refused prompts and generations with blocked images; `blocks_today`, such images.
+
+    `suspensions` counts how often strikes have suspended it.
+    """
+
     model_config = ConfigDict(frozen=True)
 
     user_id: str
@@ -70,6 +86,10 @@ class Account(BaseModel):
     day: date
     images_today: int = 0
     cancels_today: int = 0
+    blocks_today: int = 0
+    strikes_today: int = 0
+    suspension: Suspension | None = None
+    suspensions: int = 0
     version: int = 1
     created_at: datetime
     updated_at: datetime
@@ -198,6 +218,57 @@ def count_cancel(account: Account, plan: Plan, *, held: int, now: datetime) -> t
     return _changed(account, now, cancels_today=account.cancels_today + 1), charged
 
 
+def count_blocks(account: Account, plan: Plan, *, images: int, now: datetime) -> tuple[Account, int]:
+    """Count images that were blocked, and return how many of them are charged all the same.
+
+    The provider bills them: those beyond the plan's free number of a day.
+    """
+    account = _of_today(account, now)
+    free = max(0, plan.free_blocks_per_day - account.blocks_today)
+    return _changed(account, now, blocks_today=account.blocks_today + images), max(0, images - free)
+
+
+def strike(account: Account, *, limit: int, now: datetime) -> Account:
+    """Count something that was refused or blocked; one more than `limit` in a day suspends the account.
+
+    Each suspension is longer than the one before. While one lasts, strikes only count.
+    """
+    account = _of_today(account, now)
+    strikes = account.strikes_today + 1
+    if strikes <= limit or suspended(account, now):
+        return _changed(account, now, strikes_today=strikes)
+    lasts = SUSPENSIONS[min(account.suspensions, len(SUSPENSIONS) - 1)]
+    suspension = Suspension(reason="too_many_refusals", since=now, until=now + lasts)
+    return _changed(
+        account, now, strikes_today=strikes, suspension=suspension, suspensions=account.suspensions + 1
+    )
+
+
+def lift(account: Account, *, now: datetime) -> Account:
+    """End a suspension as if it had never been."""
+    if account.suspension is None:
+        return account
+    return _changed(
+        account, now, suspension=None, suspensions=max(0, account.suspensions - 1), strikes_today=0
+    )
+
+
+def suspended(account: Account, now: datetime) -> bool:
+    return account.suspension is not None and account.suspension.until > now
+
+
+def require_standing(account: Account, now: datetime) -> None:
+    """Raises Suspended while the account may not ask for anything."""
+    if account.suspension is None or not suspended(account, now):
+        return
+    until = account.suspension.until
+    raise Suspended(
+        "account_suspended",
+        until=f"{until:%Y-%m-%d %H:%M} UTC",
+        retry_after_s=int((until - now).total_seconds()) + 1,
+    )
+
+
 def settle(
     account: Account,
     held_from: tuple[Portion, ...],
@@ -287,7 +358,9 @@ def _returned(grants: list[Grant], grant_id: str, credits_: int, *, now: datetim
 def _of_today(account: Account, now: datetime) -> Account:
     if account.day == now.date():
         return account
-    return _changed(account, now, day=now.date(), images_today=0, cancels_today=0)
+    return _changed(
+        account, now, day=now.date(), images_today=0, cancels_today=0, blocks_today=0, strikes_today=0
+    )
 
 
 def _replaced(grants: tuple[Grant, ...], new: Grant) -> tuple[Grant, ...]:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from revela.domain.errors import InvalidParam, InvalidRequest
 from revela.domain.image_model import ImageModel
+from revela.domain.judge_models import JudgeModel
 from revela.domain.licence import Licence
 from revela.domain.plans import Plan
 from revela.domain.trainers import FineTune, Trainer
@@ -24,6 +25,15 @@ class CatalogModel(ImageModel):
     licence: Licence
 
 
+class Judges(BaseModel):
+    """Who is asked about prompts in doubt, and about images where the provider judges them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prompt: JudgeModel
+    image: JudgeModel
+
+
 class Catalog(BaseModel):
     """`price_version` is written on every ledger entry that a price decided."""
 
@@ -34,6 +44,7 @@ class Catalog(BaseModel):
     models: tuple[CatalogModel, ...]
     fine_tunes: tuple[FineTune, ...]
     trainers: tuple[Trainer, ...] = Field(min_length=1)
+    judges: Judges
 
     @model_validator(mode="after")
     def _unique(self) -> Catalog:

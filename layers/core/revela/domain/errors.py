@@ -5,6 +5,7 @@ Refused                     the caller must change something -> 4xx
   Unauthorized                401
   NoCredits                   402
   NotInPlan                   403: the plan has no such thing at all
+  Suspended                   403: the account may not make anything for a while
   NotFound                    404: also for what is somebody else's
   NotNow                      409: not in this state, or crowded out by other writers
   TooLarge                    413
@@ -76,6 +77,10 @@ class NoCredits(Refused):
 
 
 class NotInPlan(Refused):
+    status = 403
+
+
+class Suspended(Refused):
     status = 403
 
 

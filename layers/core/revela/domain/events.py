@@ -9,7 +9,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from revela.domain.generation import Output
+from revela.domain.generation import Appeal, Blocked, Output
 from revela.domain.job import Failure, State
 
 
@@ -28,6 +28,8 @@ class GenerationSeen(BaseModel):
     attempt: int
     updated_at: datetime
     outputs: tuple[Output, ...] = ()
+    blocked: tuple[Blocked, ...] = ()
+    appeal: Appeal | None = None
     failure: Failure | None = None
 
 
@@ -66,7 +68,10 @@ class GenerationStarted(GenerationEvent):
 
 
 class GenerationSucceeded(GenerationEvent):
+    """`images` were published, `blocked` ones were not."""
+
     images: int
+    blocked: int
 
 
 class GenerationFailed(GenerationEvent):
@@ -79,15 +84,27 @@ class GenerationCanceled(GenerationEvent):
     pass
 
 
+class GenerationAppealed(GenerationEvent):
+    """Its owner wants `blocked` images to be looked at again; the words are in the row alone."""
+
+    blocked: int
+
+
 DomainEvent = (
-    GenerationQueued | GenerationStarted | GenerationSucceeded | GenerationFailed | GenerationCanceled
+    GenerationQueued
+    | GenerationStarted
+    | GenerationSucceeded
+    | GenerationFailed
+    | GenerationCanceled
+    | GenerationAppealed
 )
 
 
 def event_of(before: GenerationSeen | None, after: GenerationSeen) -> DomainEvent | None:
     """Return what a write means to the outside, or None when it means nothing."""
     was = before.state if before else None
-    if was is after.state:
+    appealed = before is not None and before.appeal is None and after.appeal is not None
+    if was is after.state and not appealed:
         return None
     facts = {
         "id": f"{after.id}@{after.version}",
@@ -97,13 +114,15 @@ def event_of(before: GenerationSeen | None, after: GenerationSeen) -> DomainEven
         "credits": _credits(after),
         "at": after.updated_at,
     }
+    if appealed:
+        return GenerationAppealed(**facts, blocked=len(after.blocked))
     match after.state:
         case State.QUEUED if was in (None, State.WAITING):
             return GenerationQueued(**facts)
         case State.PROCESSING | State.SAVING if was is State.STARTING:
             return GenerationStarted(**facts, attempt=after.attempt)
         case State.SUCCEEDED:
-            return GenerationSucceeded(**facts, images=len(after.outputs))
+            return GenerationSucceeded(**facts, images=len(after.outputs), blocked=len(after.blocked))
         case State.FAILED:
             return GenerationFailed(**facts, failure_code=after.failure.code if after.failure else None)
         case State.CANCELED:

@@ -2,18 +2,66 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from revela.domain.account import Place
 from revela.domain.job import Job, State
+from revela.domain.judgement import Found, HarmCategory
 from revela.domain.photo import ModelKind
 from revela.domain.trigger_words import Subject
 
 
+class Doubt(BaseModel):
+    """What the prompt policy is uncertain of: a judge decides before anything is made of it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    field: str
+    rule: str
+    category: str
+
+
+class Quarantined(BaseModel):
+    """One image that nobody may see yet; `found` None: no judge was reached. Else as of Output."""
+
+    model_config = ConfigDict(frozen=True)
+
+    index: int
+    key: str
+    content_type: str
+    extension: str
+    width: int
+    height: int
+    size_bytes: int
+    sha256: str
+    found: Found | None = None
+
+
+class Blocked(BaseModel):
+    """One image that nobody will see; kept at `key` as long as it can be appealed, if at all."""
+
+    model_config = ConfigDict(frozen=True)
+
+    index: int
+    category: HarmCategory
+    key: str | None
+    appealable_until: datetime | None
+
+
+class Appeal(BaseModel):
+    """A user's word against what was blocked, for whoever operates the installation."""
+
+    model_config = ConfigDict(frozen=True)
+
+    appealed_at: datetime
+    reason: str | None = None
+
+
 class Output(BaseModel):
-    """One published image; sizes in pixels and bytes, `sha256` of the bytes as the provider made them."""
+    """One published image; sizes in pixels and bytes, `sha256` of the file as it is published."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -57,7 +105,24 @@ class Generation(Job):
     params: dict[str, Any]
     credits_per_image: int
     own: OwnVersion | None = None
+    # Whether a judge has to be asked about the prompt, and when it said that it may be made.
+    doubts: tuple[Doubt, ...] = ()
+    prompt_judged_at: datetime | None = None
+    # Set while it is being judged, no longer.
+    quarantined: tuple[Quarantined, ...] = ()
+    judging_since: datetime | None = None
     outputs: tuple[Output, ...] = ()
+    blocked: tuple[Blocked, ...] = ()
+    appeal: Appeal | None = None
+
+    @property
+    def appealable(self) -> bool:
+        """Tell whether there is anything that somebody could look at again."""
+        return self.settled and bool(self.blocked)
+
+    @property
+    def undecided(self) -> bool:
+        return bool(self.doubts) and self.prompt_judged_at is None
 
     @property
     def place(self) -> Place:

@@ -26,6 +26,7 @@ class State(StrEnum):
     STARTING = "starting"
     PROCESSING = "processing"
     SAVING = "saving"
+    JUDGING = "judging"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELED = "canceled"
@@ -43,15 +44,23 @@ class State(StrEnum):
     def at_provider(self) -> bool:
         return self in (State.STARTING, State.PROCESSING)
 
+    @property
+    def has_outputs(self) -> bool:
+        """Tell whether the provider has delivered: what is left to do is ours."""
+        return self in (State.SAVING, State.JUDGING)
+
 
 TERMINAL = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELED})
-LIVE = frozenset({State.WAITING, State.QUEUED, State.STARTING, State.PROCESSING, State.SAVING})
+LIVE = frozenset({State.WAITING, State.QUEUED, State.STARTING, State.PROCESSING, State.SAVING, State.JUDGING})
 
 
 class Event(StrEnum):
     HANDED_OVER = "place free"
     POSTPONED = "slot or back-off ahead"
     INPUT_LOST = "photos gone"
+    PROMPT_REFUSED = "judge refuses the prompt"
+    JUDGE_AWAY = "judge away for too long"
+    MODEL_CLOSED = "consent withdrawn, or model closed"
     CLAIMED = "worker is about to create"
     RECORDED = "create answered, or start seen"
     REFUSED_FOR_NOW = "create refused for now"
@@ -63,11 +72,16 @@ class Event(StrEnum):
     DEADLINE_EXCEEDED = "deadline over, cancel not obeyed"
     SAVING_RECLAIMED = "saving lease over"
     SAVING_DELAYED = "saving fails for now"
-    OUTPUTS_SAVED = "outputs stored"
+    JUDGE_AWAITED = "outputs in quarantine, judge not done"
+    JUDGING_RECLAIMED = "worker asks the judge"
+    JUDGING_DELAYED = "judge not done"
+    OUTPUTS_SAVED = "outputs judged and published"
+    OUTPUTS_BLOCKED = "all outputs blocked"
     OUTPUTS_UNUSABLE = "outputs gone or invalid"
     CANCEL_REQUESTED = "cancel"
     QUEUE_AGE_EXCEEDED = "queued for a day"
     VISITED = "reconcile looks"
+    APPEALED = "appeal"
     DELETED = "delete"
 
 
@@ -84,6 +98,9 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(State.WAITING, Event.VISITED, (State.WAITING,)),
     Transition(State.QUEUED, Event.POSTPONED, (State.QUEUED,)),
     Transition(State.QUEUED, Event.INPUT_LOST, (State.FAILED,)),
+    Transition(State.QUEUED, Event.PROMPT_REFUSED, (State.FAILED,)),
+    Transition(State.QUEUED, Event.JUDGE_AWAY, (State.FAILED,)),
+    Transition(State.QUEUED, Event.MODEL_CLOSED, (State.FAILED,)),
     Transition(State.QUEUED, Event.CLAIMED, (State.STARTING,)),
     Transition(State.QUEUED, Event.CANCEL_REQUESTED, (State.CANCELED,)),
     Transition(State.QUEUED, Event.QUEUE_AGE_EXCEEDED, (State.FAILED,)),
@@ -105,9 +122,22 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(State.PROCESSING, Event.VISITED, (State.PROCESSING,)),
     Transition(State.SAVING, Event.SAVING_RECLAIMED, (State.SAVING,)),
     Transition(State.SAVING, Event.SAVING_DELAYED, (State.SAVING,)),
+    Transition(State.SAVING, Event.JUDGE_AWAITED, (State.JUDGING,)),
     Transition(State.SAVING, Event.OUTPUTS_SAVED, (State.SUCCEEDED,)),
+    Transition(State.SAVING, Event.OUTPUTS_BLOCKED, (State.FAILED,)),
+    Transition(State.SAVING, Event.MODEL_CLOSED, (State.FAILED,)),
     Transition(State.SAVING, Event.OUTPUTS_UNUSABLE, (State.QUEUED, State.FAILED, State.CANCELED)),
     Transition(State.SAVING, Event.VISITED, (State.SAVING,)),
+    Transition(State.JUDGING, Event.JUDGING_RECLAIMED, (State.JUDGING,)),
+    Transition(State.JUDGING, Event.JUDGING_DELAYED, (State.JUDGING,)),
+    Transition(State.JUDGING, Event.OUTPUTS_SAVED, (State.SUCCEEDED,)),
+    Transition(State.JUDGING, Event.OUTPUTS_BLOCKED, (State.FAILED,)),
+    Transition(State.JUDGING, Event.OUTPUTS_UNUSABLE, (State.QUEUED, State.FAILED, State.CANCELED)),
+    Transition(State.JUDGING, Event.JUDGE_AWAY, (State.FAILED,)),
+    Transition(State.JUDGING, Event.MODEL_CLOSED, (State.FAILED,)),
+    Transition(State.JUDGING, Event.VISITED, (State.JUDGING,)),
+    Transition(State.SUCCEEDED, Event.APPEALED, (State.SUCCEEDED,)),
+    Transition(State.FAILED, Event.APPEALED, (State.FAILED,)),
     Transition(State.SUCCEEDED, Event.DELETED, (State.DELETING,)),
     Transition(State.FAILED, Event.DELETED, (State.DELETING,)),
     Transition(State.CANCELED, Event.DELETED, (State.DELETING,)),
@@ -189,6 +219,11 @@ class Job(BaseModel):
         return 0
 
     @property
+    def undecided(self) -> bool:
+        """Tell whether a judge has yet to say that it may be made at all."""
+        return False
+
+    @property
     def credits_refunded(self) -> int:
         return self.credits_held - self.credits_charged if self.settled else 0
 
@@ -225,8 +260,13 @@ def step(before: AnyJob, event: Event, to: State, *, now: datetime, **changes: A
             raise ImpossibleTransition("a job that is to be canceled is never queued again")
         values |= {"prediction_id": None, "fingerprint": None, "deadline_at": None, "lease_until": None}
     if to.terminal:
-        values |= {"due_at": None, "not_before": None, "completed_at": now}
-    return before.model_copy(update=values | changes)
+        values |= {"due_at": None, "not_before": None}
+    if to.terminal and before.state.live:
+        values["completed_at"] = now
+    after = before.model_copy(update=values | changes)
+    if to is State.STARTING and after.undecided:
+        raise ImpossibleTransition("nothing is made of a prompt in doubt before a judge has passed it")
+    return after
 
 
 def fingerprint(version: str, model_input: Mapping[str, Any]) -> str:

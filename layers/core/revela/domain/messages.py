@@ -16,7 +16,7 @@ TITLES: dict[int, dict[Language, str]] = {
     400: {"en": "Malformed request", "pt-BR": "Requisição malformada"},
     401: {"en": "Not signed in", "pt-BR": "Não autenticado"},
     402: {"en": "Not enough credits", "pt-BR": "Créditos insuficientes"},
-    403: {"en": "Not in your plan", "pt-BR": "Não incluído no seu plano"},
+    403: {"en": "Not allowed", "pt-BR": "Não permitido"},
     404: {"en": "Not found", "pt-BR": "Não encontrado"},
     405: {"en": "Method not allowed", "pt-BR": "Método não permitido"},
     409: {"en": "Not possible now", "pt-BR": "Não é possível agora"},
@@ -95,6 +95,18 @@ ERRORS: dict[str, dict[Language, str]] = {
     "prompt_refused": {
         "en": "We do not make images of this. Nothing was charged; change the text and try again.",
         "pt-BR": "Não criamos imagens disso. Nada foi cobrado; mude o texto e tente de novo.",
+    },
+    "account_suspended": {
+        "en": "Too much of what you asked for was refused. You can go on at {until}; if this is a mistake, write to us.",
+        "pt-BR": "Muito do que você pediu foi recusado. Você pode continuar em {until}; se for um engano, fale conosco.",
+    },
+    "nothing_to_appeal": {
+        "en": "Nothing of this generation was blocked.",
+        "pt-BR": "Nada desta geração foi bloqueado.",
+    },
+    "appeal_too_late": {
+        "en": "The blocked images are no longer kept, so nobody could look at them again.",
+        "pt-BR": "As imagens bloqueadas não são mais guardadas, então ninguém poderia revê-las.",
     },
     "daily_limit_reached": {
         "en": "Your plan allows {limit} images per day.",
@@ -273,6 +285,29 @@ PARAMS: dict[str, dict[Language, str]] = {
     "invalid": {"en": "is not valid", "pt-BR": "não é válido"},
 }
 
+# Why a generation ended that was charged all the same, beyond what is free in a day.
+CHARGED_FAILURES: dict[str, dict[Language, str]] = {
+    "moderated": {
+        "en": "The images were held back by the safety check. Those that are free in a day are used up, so that these were charged; try another prompt.",
+        "pt-BR": "As imagens foram retidas pela verificação de segurança. As gratuitas do dia acabaram, por isso estas foram cobradas; tente outro prompt.",
+    },
+}
+
+# Why an image is not shown: the judge's category.
+BLOCKS: dict[str, dict[Language, str]] = {
+    "sexual": {"en": "sexual content", "pt-BR": "conteúdo sexual"},
+    "nudity": {"en": "nudity", "pt-BR": "nudez"},
+    "minors": {"en": "somebody who may be a minor", "pt-BR": "alguém que pode ser menor de idade"},
+    "violence": {"en": "graphic violence", "pt-BR": "violência explícita"},
+    "hate": {"en": "symbols of hate", "pt-BR": "símbolos de ódio"},
+    "self_harm": {"en": "self-harm", "pt-BR": "automutilação"},
+    "drugs": {"en": "drugs", "pt-BR": "drogas"},
+    "other": {
+        "en": "something our safety check does not let pass",
+        "pt-BR": "algo que a nossa verificação de segurança não deixa passar",
+    },
+}
+
 # Why a generation ended without images. Each says that nothing was charged.
 FAILURES: dict[str, dict[Language, str]] = {
     "provider_failed": {
@@ -295,6 +330,18 @@ FAILURES: dict[str, dict[Language, str]] = {
         "en": "The images were held back by the safety check. You were not charged; try another prompt.",
         "pt-BR": "As imagens foram retidas pela verificação de segurança. Você não foi cobrado; "
         "tente outro prompt.",
+    },
+    "prompt_moderated": {
+        "en": "We do not make images of this. You were not charged; change the prompt and try again.",
+        "pt-BR": "Não criamos imagens disso. Você não foi cobrado; mude o prompt e tente de novo.",
+    },
+    "judge_unavailable": {
+        "en": "Our safety check did not answer, and nothing is shown without it. You were not charged; try again later.",
+        "pt-BR": "A nossa verificação de segurança não respondeu, e nada é mostrado sem ela. Você não foi cobrado; tente de novo mais tarde.",
+    },
+    "model_closed": {
+        "en": "The model was deleted, or the consent for it was withdrawn, before the images were done. You were not charged.",
+        "pt-BR": "O modelo foi excluído, ou o consentimento foi retirado, antes de as imagens ficarem prontas. Você não foi cobrado.",
     },
     "timeout": {
         "en": "The images took too long. You were not charged; try again.",
@@ -403,6 +450,10 @@ PHOTOS: dict[str, dict[Language, str]] = {
     "face_too_small": {
         "en": "Your face is too small here. Come closer, or crop the photo around you.",
         "pt-BR": "O seu rosto está pequeno demais aqui. Chegue mais perto ou corte a foto em volta de você.",
+    },
+    "public_person": {
+        "en": "This looks like a public person, whom we do not train models of. Send photos of yourself.",
+        "pt-BR": "Parece ser uma pessoa pública, de quem não treinamos modelos. Envie fotos suas.",
     },
     "minor": {
         "en": "We only work with photos of adults, and somebody here may be under 18. Send another photo.",

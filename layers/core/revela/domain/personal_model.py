@@ -20,13 +20,17 @@ class ModelState(StrEnum):
 
 
 class Consent(BaseModel):
-    """Who uploads says that the person shown agrees. `address_hash`: of the address it was said from."""
+    """Who uploads says that the person shown agrees. `address_hash`: of the address it was said from.
+
+    From `withdrawn_at` on nothing is made with the model, and nothing that was made is shown any more.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     accepted_at: datetime
     text_version: str
     address_hash: str
+    withdrawn_at: datetime | None = None
 
 
 class TrainedVersion(BaseModel):

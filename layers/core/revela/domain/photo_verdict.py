@@ -56,10 +56,11 @@ def judge(
     *,
     kind: ModelKind,
     others: Iterable[Photo],
+    famous: bool = False,
 ) -> Verdict:
     """Judge one photo of a set. `faces` is None only when the file is unreadable: nobody looked for any.
 
-    `others` are the set's other photos; those that are accepted count.
+    `others` are the set's other photos; those that are accepted count. `famous`: it shows a public person.
     """
     if isinstance(facts, Unreadable):
         return Verdict(problems=(facts.remark,))
@@ -68,7 +69,7 @@ def judge(
     if faces is None:
         raise ValueError("a photo that can be read is not judged before its faces were looked for")
     sure = [face for face in faces.faces if face.confidence is None or face.confidence >= CONFIDENCE_MIN]
-    problems = [*_ages(faces), *_of_file(facts, others)]
+    problems = [*_ages(faces), *_fame(famous), *_of_file(facts, others)]
     if kind.of_a_person:
         problems += _of_person(sure, facts)
     return Verdict(
@@ -87,6 +88,11 @@ def _ages(report: FaceReport) -> Iterator[Remark]:
     """Fail closed: whoever may be a minor counts, in the background and in doubt too."""
     if report.knows_age and any(face.age is None or face.age.low < ADULT_AGE for face in report.faces):
         yield Remark(code="minor")
+
+
+def _fame(famous: bool) -> Iterator[Remark]:
+    if famous:
+        yield Remark(code="public_person")
 
 
 def _of_file(facts: PhotoFacts, others: Iterable[Photo]) -> Iterator[Remark]:

@@ -23,5 +23,6 @@ class Plan(BaseModel):
     images_per_request: int = Field(ge=1)
     images_per_day: int = Field(ge=1)
     free_cancels_per_day: int = Field(ge=0)
+    free_blocks_per_day: int = Field(ge=0)
     trainings_at_once: int = Field(ge=0)
     models_kept: int = Field(ge=0)

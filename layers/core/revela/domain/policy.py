@@ -24,6 +24,12 @@ CANCEL_DUE = timedelta(seconds=15)
 # Outputs live for an hour: a saving that fails is tried often in it, however often it has failed.
 SAVING_RETRY = timedelta(seconds=30)
 SAVING_RETRY_MAX = timedelta(minutes=4)
+# First look at a judge that has not answered yet; then doubling up to the maximum.
+JUDGE_FIRST = timedelta(seconds=10)
+JUDGE_MAX = timedelta(minutes=4)
+# What a judge said of a text stays true as long as the judge does; to forget it costs a question.
+JUDGEMENT_KEPT = timedelta(days=30)
+TICKET_KEPT = timedelta(hours=1)
 DELETING_DUE = timedelta(seconds=120)
 QUEUE_AGE_MAX = timedelta(days=1)
 # Creates whose fate nobody knows: so many are tried again, then the job fails `provider_unknown`.
@@ -39,5 +45,7 @@ TRAINING_POLL_MAX = timedelta(seconds=60)
 UPLOAD_WINDOW = timedelta(minutes=30)
 # A photo that nobody told of, or whose check was lost, is looked at this often.
 PHOTO_DUE = timedelta(minutes=5)
+# How long an account is suspended: the first time, the second, and from then on.
+SUSPENSIONS = (timedelta(days=1), timedelta(days=7), timedelta(days=30))
 # A row that this version of the code cannot read is looked at this often.
 UNREADABLE_DUE = timedelta(hours=1)

@@ -10,19 +10,20 @@ from revela.domain import account as accounts
 from revela.domain.account import Account
 from revela.domain.change import AccountWrite, Change, JobWrite, ModelWrite
 from revela.domain.errors import Conflict, InvalidParam, InvalidRequest, NotNow
-from revela.domain.generation import Generation
+from revela.domain.generation import Doubt, Generation
 from revela.domain.job import State
 from revela.domain.parameters import Params
 from revela.domain.policy import DISPATCH_DUE, WAITING_DUE
 from revela.domain.prompt_policy import Use
 from revela.ports import Ports, Ref
 from revela.usecases import idempotency, image_models, show_account
+from revela.usecases.contention import contended
 from revela.usecases.image_models import ImageMaker
 from revela.usecases.model_health import require_available
-from revela.usecases.moving import contended, send_starts
-from revela.usecases.open_account import open_account
+from revela.usecases.moving import send_starts
 from revela.usecases.prompt_checks import Text, require_acceptable
 from revela.usecases.show_account import AccountView
+from revela.usecases.strikes import standing_account
 
 ROUTE = "generations"
 
@@ -55,6 +56,7 @@ def accept_generation(command: AcceptGeneration, *, ports: Ports) -> Accepted:
         InvalidRequest: fields that the model or the plan does not take, or whose text the policy refuses; a
             key used with another body.
         NoCredits, TooMany: as `account.hold`.
+        Suspended: the account may not ask for anything for a while.
         Unavailable: the model rests; `alternatives` names those that do not.
         NotFound: the user has no such personal model.
         NotNow: the personal model is not trained, or being deleted; others wrote the account for too long.
@@ -72,16 +74,18 @@ def accept_generation(command: AcceptGeneration, *, ports: Ports) -> Accepted:
             return Accepted(known, account=None)
         maker = image_models.find(command.user_id, model_id, ports=ports)
         require_available(maker.model_id, [other.id for other in ports.catalog.models], ports=ports)
-        account = open_account(command.user_id, ports=ports)
+        account = standing_account(command.user_id, ports=ports)
         plan = ports.catalog.plan(account.plan)
         params = maker.model.complete(
             {k: v for k, v in command.requested.items() if k != "model"},
             max_outputs=plan.images_per_request,
         )
-        require_acceptable(_texts(params), own_model=_of_a_person(maker), ports=ports)
+        doubts = require_acceptable(
+            command.user_id, _texts(params, maker), own_model=_of_a_person(maker), ports=ports
+        )
         if "seed" in maker.model.parameters:
             params.setdefault("seed", seed)
-        change = _accept(command.user_id, id_, maker, params, key, account, ports)
+        change = _accept(command.user_id, id_, maker, params, doubts, key, account, ports)
         try:
             ports.changes.commit(change)
         except Conflict:
@@ -109,6 +113,7 @@ def _accept(
     id_: str,
     maker: ImageMaker,
     params: Params,
+    doubts: tuple[Doubt, ...],
     key: idempotency.Key | None,
     account: Account,
     ports: Ports,
@@ -127,6 +132,7 @@ def _accept(
         own=maker.own,
         provider_version=maker.provider_version,
         params=params,
+        doubts=doubts,
         held_from=hold.held_from,
         credits_held=cost,
         credits_per_image=maker.model.credits_per_image,
@@ -146,9 +152,13 @@ def _accept(
     )
 
 
-def _texts(params: Params) -> Iterator[Text]:
+def _texts(params: Params, maker: ImageMaker) -> Iterator[Text]:
+    """Yield all that the provider will read; words of the model were judged by the policy of their time."""
     uses: tuple[Use, ...] = ("prompt", "negative_prompt")
-    return (Text(use, params[use], use) for use in uses if use in params)
+    yield from (Text(use, params[use], use) for use in uses if use in params)
+    if maker.own is not None:
+        yield Text("class_word", maker.own.class_word, "name")
+        yield Text("trigger_word", maker.own.trigger_word, "name")
 
 
 def _of_a_person(maker: ImageMaker) -> bool:

@@ -18,9 +18,10 @@ from revela.domain.trainers import Trainer
 from revela.domain.training import Training, TrainingPhoto
 from revela.ports import ModelRef, Ports, Ref
 from revela.usecases import idempotency, personal_models
+from revela.usecases.contention import contended
 from revela.usecases.model_health import require_available
-from revela.usecases.moving import contended, send_starts
-from revela.usecases.open_account import open_account
+from revela.usecases.moving import send_starts
+from revela.usecases.strikes import standing_account
 
 ROUTE = "trainings"
 
@@ -93,7 +94,7 @@ def _accept(
     ports: Ports,
 ) -> Change:
     now = ports.clock.now()
-    account = open_account(model.user_id, ports=ports)
+    account = standing_account(model.user_id, ports=ports)
     cost = trainer.credits(params)
     hold = accounts.hold_training(account, ports.catalog.plan(account.plan), cost=cost, now=now)
     training = Training(

@@ -30,7 +30,7 @@ def cancel(ref: Ref, codes: Codes, *, ports: Ports) -> Job:
     def decide(row: AnyJob) -> Move | None:
         if row.state in (State.WAITING, State.QUEUED):
             return Move(Event.CANCEL_REQUESTED, State.CANCELED)
-        if row.state is State.SAVING:
+        if row.state.has_outputs:
             raise NotNow(codes.saving)
         if row.state.at_provider:
             if row.cancel_requested_at is not None:

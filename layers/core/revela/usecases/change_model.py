@@ -10,7 +10,7 @@ from revela.domain.errors import Conflict, InvalidParam, InvalidRequest, NotNow
 from revela.domain.personal_model import PersonalModel
 from revela.ports import ModelRef, Ports
 from revela.usecases import personal_models
-from revela.usecases.moving import contended
+from revela.usecases.contention import contended
 from revela.usecases.prompt_checks import Text, require_acceptable
 
 
@@ -36,7 +36,7 @@ def change_model(command: ChangeModel, *, ports: Ports) -> PersonalModel:
         wanted: dict[str, Any] = {}
         if command.name is not None:
             name = Text("name", command.name, "name")
-            require_acceptable([name], own_model=model.kind.of_a_person, ports=ports)
+            require_acceptable(model.user_id, [name], own_model=model.kind.of_a_person, ports=ports)
             wanted["name"] = command.name
         if command.chosen_version is not None:
             versions = [version.id for version in model.versions]

@@ -7,7 +7,7 @@ from revela.domain.errors import Conflict, NotFound, NotNow
 from revela.domain.photo import Category, Photo, PhotoState
 from revela.ports import ModelRef, Ports
 from revela.usecases import personal_models
-from revela.usecases.moving import contended
+from revela.usecases.contention import contended
 
 
 def change_photo(ref: ModelRef, photo_id: str, category: Category, *, ports: Ports) -> Photo:

@@ -22,8 +22,8 @@ from revela.domain.photo_verdict import judge
 from revela.domain.policy import PHOTO_DUE, UPLOAD_WINDOW
 from revela.ports import Fetched, ModelRef, Ports, Ref
 from revela.usecases import personal_models
+from revela.usecases.contention import contended
 from revela.usecases.delete_photo import forget_files
-from revela.usecases.moving import contended
 
 CLEAN_TYPE = "image/jpeg"
 
@@ -69,8 +69,12 @@ def _begin(photo: Photo, file: Fetched, ports: Ports) -> Photo:
 def _check(photo: Photo, upload: Path, clean: Path, ports: Ports) -> None:
     facts = ports.photo_files.inspect(upload, declared_type=photo.declared_type, clean=clean)
     faces: FaceReport | Unreadable | None = None
+    famous = False
     if isinstance(facts, PhotoFacts):
         faces = ports.faces.inspect(clean)
+    # Whoever is not in the picture needs no looking up: each look is paid for.
+    if isinstance(faces, FaceReport) and faces.faces:
+        famous = ports.celebrities.appears(clean)
     ref = ModelRef(photo.user_id, photo.model_id)
     copied = False
     for _ in contended(ports):
@@ -79,7 +83,7 @@ def _check(photo: Photo, upload: Path, clean: Path, ports: Ports) -> None:
             forget_files(ref, photo.id, ports=ports)
             return
         others = [other for other in personal_models.photos_now(ref, ports=ports) if other.id != photo.id]
-        verdict = judge(facts, faces, kind=model.kind, others=others)
+        verdict = judge(facts, faces, kind=model.kind, others=others, famous=famous)
         now = ports.clock.now()
         after = decided(photo, verdict, facts, now=now)
         if verdict.accepted:

@@ -13,9 +13,9 @@ from revela.domain.personal_model import Consent, PersonalModel
 from revela.domain.photo import ModelKind
 from revela.domain.trigger_words import generate_trigger_word, invalid_trigger_word
 from revela.ports import Ports
-from revela.usecases.moving import contended
-from revela.usecases.open_account import open_account
+from revela.usecases.contention import contended
 from revela.usecases.prompt_checks import Text, require_acceptable
+from revela.usecases.strikes import standing_account
 
 
 @dataclass(frozen=True)
@@ -38,17 +38,20 @@ def create_model(command: CreateModel, *, ports: Ports) -> PersonalModel:
         NotInPlan: the plan has no models of one's own.
         TooMany: beyond the plan's number of models.
         InvalidRequest: an unusable trigger word; texts that the policy refuses.
+        Suspended: the account may not ask for anything for a while.
         NotNow: the account was written by others for too long.
     """
-    # All three end in prompts, or stand beside images.
+    # All three end in prompts, or stand beside images. What the policy doubts of them is judged with each
+    # prompt that they end in.
     texts = {"name": command.name, "class_word": command.class_word, "trigger_word": command.trigger_word}
     require_acceptable(
+        command.user_id,
         [Text(field, text, "name") for field, text in texts.items() if text],
         own_model=command.kind.of_a_person,
         ports=ports,
     )
     for _ in contended(ports):
-        account = open_account(command.user_id, ports=ports)
+        account = standing_account(command.user_id, ports=ports)
         limit = ports.catalog.plan(account.plan).models_kept
         if not limit:
             raise NotInPlan("plan_without_models")

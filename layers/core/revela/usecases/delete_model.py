@@ -12,7 +12,7 @@ from revela.domain.training import Training
 from revela.ports import ModelRef, Page, Ports, Ref
 from revela.usecases.cancel_generation import cancel_generation
 from revela.usecases.cancel_training import cancel_training
-from revela.usecases.moving import contended
+from revela.usecases.contention import contended
 
 _PAGE = 100
 # DynamoDB takes a hundred items in one transaction.
@@ -52,12 +52,8 @@ def resume_deletion(ref: ModelRef, *, ports: Ports) -> None:
         Transient: something did not do as it was asked.
     """
     trainings = list(_trainings(ref, ports))
-    running: list[Job] = [row for row in trainings if row.state.live]
-    running += ports.generations.live_of(ref)
-    if running:
-        for row in running:
-            _end(row, ports)
-        ports.telemetry.info("model_deletion_waits", model_id=ref.id, jobs=len(running))
+    if running := _cancel(ref, trainings, ports):
+        ports.telemetry.info("model_deletion_waits", model_id=ref.id, jobs=running)
         return
     model = ports.models.get(ref)
     if model is None:
@@ -75,6 +71,20 @@ def resume_deletion(ref: ModelRef, *, ports: Ports) -> None:
         return
     ports.telemetry.count("ModelsDeleted")
     ports.telemetry.info("model_deleted", user_id=ref.user_id, model_id=ref.id)
+
+
+def cancel_what_runs(ref: ModelRef, *, ports: Ports) -> None:
+    """Cancel every job of a closed model that can still be canceled."""
+    _cancel(ref, list(_trainings(ref, ports)), ports)
+
+
+def _cancel(ref: ModelRef, trainings: list[Training], ports: Ports) -> int:
+    """Return how many jobs have not ended, canceled or not."""
+    running: list[Job] = [row for row in trainings if row.state.live]
+    running += ports.generations.live_of(ref)
+    for row in running:
+        _end(row, ports)
+    return len(running)
 
 
 def _forget(model: PersonalModel, trainings: list[Training], ports: Ports) -> None:

@@ -6,7 +6,7 @@ from revela.domain.change import Change, PhotoWrite
 from revela.domain.errors import Conflict, NotFound, NotNow
 from revela.domain.photo import clean_prefix, upload_key
 from revela.ports import ModelRef, Ports
-from revela.usecases.moving import contended
+from revela.usecases.contention import contended
 
 
 def delete_photo(ref: ModelRef, photo_id: str, *, ports: Ports) -> None:

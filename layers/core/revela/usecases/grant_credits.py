@@ -11,7 +11,8 @@ from revela.domain.change import AccountWrite, Change, GrantReceipt
 from revela.domain.errors import Conflict, InvalidParam, InvalidRequest, Transient
 from revela.domain.ledger import LedgerEntry
 from revela.ports import Ports
-from revela.usecases.moving import contended, hand_over
+from revela.usecases.contention import contended
+from revela.usecases.moving import hand_over
 from revela.usecases.open_account import open_account
 
 CREDITS_MAX = 10**9

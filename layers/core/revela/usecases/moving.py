@@ -6,9 +6,8 @@ transaction and then hands the freed place to whoever waits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any, Generic, NamedTuple
 
 from revela.domain import account as accounts
@@ -18,15 +17,9 @@ from revela.domain.generation import Generation
 from revela.domain.job import AnyJob, Event, Failure, Job, State, step
 from revela.domain.ledger import LedgerEntry
 from revela.domain.policy import DISPATCH_DUE
-from revela.domain.retry import backoff
 from revela.ports import Ports, Ref
-
-# One account may be written by a hundred jobs at once; each write takes a few dozen milliseconds.
-# Waits grow until the tries of all of them together are fewer than the account takes in.
-CONTENTION_BASE = timedelta(milliseconds=30)
-CONTENTION_MAX = timedelta(seconds=3)
-# Below what API Gateway waits for (30 s), and what publishing sets aside for its settlement.
-CONTENTION_BUDGET = timedelta(seconds=24)
+from revela.usecases.contention import contended
+from revela.usecases.strikes import tell_of_suspension
 
 # Metrics of jobs that ended, and of how long they took.
 ENDED = {
@@ -44,8 +37,9 @@ DURATION = {"generation": "GenerationDuration", "training": "TrainingDuration"}
 class Move:
     """What a decision wants; `changes` are fields of the row beyond what `step` sets.
 
-    Of a move that ends the job, `charge` is captured of its hold, and `delivered` images count for the day.
-    `billed_cancel`: the user canceled a job that the provider was running, and bills.
+    Of a move that ends the job, `charge` is captured of its hold, and `delivered` images count for the day;
+    of `blocked` ones, those beyond the day's free number are captured too. `strike`: it counts against the
+    user. `billed_cancel`: the user canceled a job that the provider was running, and bills.
     """
 
     event: Event
@@ -55,6 +49,8 @@ class Move:
     model: ModelWrite | None = None
     charge: int = 0
     delivered: int = 0
+    blocked: int = 0
+    strike: bool = False
     failure: Failure | None = None
     billed_cancel: bool = False
 
@@ -92,17 +88,6 @@ def move(
                 raise
         row = _get(ref, ports)
     raise Transient("the job or its account was written by others for too long")
-
-
-def contended(ports: Ports) -> Iterator[int]:
-    """Yield tries, waiting with full jitter between them, until the budget is used up."""
-    give_up_at = ports.clock.now() + CONTENTION_BUDGET
-    times = 0
-    while (now := ports.clock.now()) < give_up_at:
-        yield times
-        wait = backoff(CONTENTION_BASE, times, fraction=ports.entropy.fraction(), maximum=CONTENTION_MAX)
-        ports.clock.sleep_until(max(now, ports.clock.now()) + wait)
-        times += 1
 
 
 def hand_over(user_id: str, *, ports: Ports) -> None:
@@ -181,6 +166,8 @@ def _write(before: AnyJob, wanted: Move, ports: Ports) -> AnyJob:
         )
     )
     _report(before, after, ports)
+    if account is not None and account.before is not None:
+        tell_of_suspension(account.before, account.after, ports=ports)
     if ends and before.place != "training":
         hand_over(before.user_id, ports=ports)
     return after
@@ -196,6 +183,12 @@ def _settlement(before: Job, wanted: Move, ports: Ports) -> tuple[int, AccountWr
     if wanted.billed_cancel:
         plan = ports.catalog.plan(account.plan)
         counted, charged = accounts.count_cancel(account, plan, held=before.credits_held, now=now)
+    if wanted.blocked and isinstance(before, Generation):
+        plan = ports.catalog.plan(account.plan)
+        counted, beyond = accounts.count_blocks(counted, plan, images=wanted.blocked, now=now)
+        charged = min(before.credits_held, charged + beyond * before.credits_per_image)
+    if wanted.strike:
+        counted = accounts.strike(counted, limit=ports.policies.strikes_per_day, now=now)
     posting = accounts.settle(
         counted,
         before.held_from,

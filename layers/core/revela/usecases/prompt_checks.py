@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from revela.domain.errors import InvalidRequest
+from revela.domain.errors import InvalidParam, InvalidRequest
+from revela.domain.generation import Doubt
 from revela.domain.prompt_policy import Use, refusal
 from revela.ports import Ports
+from revela.usecases.strikes import count_strike
+
+# Whoever asks for this needs somebody to talk to, whom the refusal names, and no punishment.
+NO_STRIKE = frozenset({"self_harm"})
 
 
 class Text(NamedTuple):
@@ -18,12 +23,20 @@ class Text(NamedTuple):
     use: Use
 
 
-def require_acceptable(texts: Iterable[Text], *, own_model: bool, ports: Ports) -> None:
-    """Raises InvalidRequest, naming each field with its category and rule.
+def require_acceptable(
+    user_id: str, texts: Iterable[Text], *, own_model: bool, ports: Ports
+) -> tuple[Doubt, ...]:
+    """Return what a judge has to be asked about; a refusal is counted against the user.
 
-    `own_model`: the images are of a real person. What the policy is uncertain of passes: nobody judges it.
+    `own_model`: the images are of a real person.
+
+    Raises:
+        InvalidRequest: naming each field that is refused with its category and rule.
+        Transient: the refusal could not be counted.
     """
-    refused = []
+    refused: list[InvalidParam] = []
+    doubts: list[Doubt] = []
+    strikes = False
     for field, text, use in texts:
         verdict = ports.prompt_policy.judge(text, use=use, own_model=own_model)
         if verdict.outcome == "allow":
@@ -36,8 +49,16 @@ def require_acceptable(texts: Iterable[Text], *, own_model: bool, ports: Ports) 
             category=verdict.category,
             policy_version=ports.prompt_policy.version,
         )
+        assert verdict.rule is not None
+        assert verdict.category is not None
         if param := refusal(field, verdict):
             refused.append(param)
+            strikes = strikes or verdict.category not in NO_STRIKE
+        else:
+            doubts.append(Doubt(field=field, rule=verdict.rule, category=verdict.category))
     if refused:
         ports.telemetry.count("PromptsRefused")
+        if strikes:
+            count_strike(user_id, ports=ports)
         raise InvalidRequest("prompt_refused", invalid_params=refused)
+    return tuple(doubts)

@@ -25,6 +25,8 @@ from revela.domain.policy import (
     DELETING_DUE,
     DISPATCH_DUE,
     DUE_SHARDS,
+    JUDGE_FIRST,
+    JUDGE_MAX,
     PHOTO_DUE,
     POLL_FIRST,
     POLL_MAX,
@@ -33,9 +35,10 @@ from revela.domain.policy import (
     UNREADABLE_DUE,
     WAITING_DUE,
 )
+from revela.domain.prediction import Prediction, PredictionStatus
 from revela.domain.retry import BACKOFF_MAX
 from revela.domain.training import Training
-from revela.ports import Jobs, ModelRef, Ports, Ref
+from revela.ports import Jobs, ModelRef, Ports, ProviderReport, Ref
 from revela.usecases.delete_generation import delete_generation
 from revela.usecases.delete_model import resume_deletion
 from revela.usecases.keep_webhook_secret import keep_webhook_secret
@@ -62,6 +65,7 @@ class _Due:
     ask_of_trainings: list[Training] = field(default_factory=list)
     hand_over: set[str] = field(default_factory=set)
     delete: list[Ref] = field(default_factory=list)
+    judge: list[ProviderReport] = field(default_factory=list)
     check: list[Ref] = field(default_factory=list)
     delete_models: list[ModelRef] = field(default_factory=list)
 
@@ -83,6 +87,9 @@ def reconcile_jobs(*, ports: Ports, until: datetime) -> int:
     for user_id in sorted(found.hand_over):
         with _left_for_next_visit("hand_over_failed", ports):
             hand_over(user_id, ports=ports)
+    if found.judge:
+        with _left_for_next_visit("judge_not_sent", ports):
+            ports.commands.finish(found.judge)
     if found.check:
         with _left_for_next_visit("check_not_sent", ports):
             ports.commands.check(found.check)
@@ -237,6 +244,8 @@ def _visit_job(row: Job, blocked_until: datetime | None, found: _Due, ports: Por
             _ask(row, found)
         case State.STARTING | State.SAVING if not lease_live:
             _ask(row, found)
+        case State.JUDGING if not lease_live:
+            found.judge.append(_still_to_judge(row))
         case State.DELETING:
             found.delete.append(Ref(row.user_id, row.id))
     return True
@@ -247,6 +256,13 @@ def _ask(row: Job, found: _Due) -> None:
         found.ask_of_trainings.append(row)
     elif isinstance(row, Generation):
         found.ask.append(row)
+
+
+def _still_to_judge(row: Job) -> ProviderReport:
+    """Return what wakes the worker that judges: that the prediction is done is all there is to report."""
+    assert row.prediction_id is not None
+    done = Prediction(id=row.prediction_id, status=PredictionStatus.SUCCEEDED)
+    return ProviderReport(Ref(row.user_id, row.id), row.attempt, done)
 
 
 def _next_due(row: Job, now: datetime) -> datetime:
@@ -269,5 +285,7 @@ def _next_due(row: Job, now: datetime) -> datetime:
         case State.SAVING:
             # Outputs live for an hour: no doubling past the poll's maximum.
             return lease_until or now + min(POLL_FIRST * doubling, poll_max)
+        case State.JUDGING:
+            return lease_until or now + min(JUDGE_FIRST * doubling, JUDGE_MAX)
         case _:
             return now + DELETING_DUE

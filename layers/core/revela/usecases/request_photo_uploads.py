@@ -12,7 +12,7 @@ from revela.domain.photo import BYTES_MAX, Photo, PhotoState
 from revela.domain.policy import PHOTO_DUE, UPLOAD_WINDOW
 from revela.ports import ModelRef, Ports, Upload
 from revela.usecases import personal_models
-from revela.usecases.moving import contended
+from revela.usecases.contention import contended
 
 # Photos of a model that are accepted or may still become so.
 PHOTOS_MAX = 30

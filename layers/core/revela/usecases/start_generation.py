@@ -6,22 +6,27 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from revela.domain.errors import (
-    Refused,
-    Transient,
-)
+from revela.domain.change import ModelWrite
+from revela.domain.errors import JudgeUnavailable, Refused, Transient
 from revela.domain.generation import Generation
-from revela.domain.job import Event, State, fingerprint
-from revela.domain.policy import START_LEASE
-from revela.ports import CreatePrediction, Ports, Ref
+from revela.domain.job import Event, Failure, State, fingerprint
+from revela.domain.judgement import Judgement, Ticket
+from revela.domain.personal_model import ModelState
+from revela.domain.policy import JUDGE_FIRST, JUDGE_MAX, START_LEASE
+from revela.domain.retry import backoff
+from revela.ports import CreatePrediction, ModelRef, Ports, Ref
 from revela.usecases import image_models
 from revela.usecases.creates import create_once, may_start, postpone
+from revela.usecases.judge_prompt import judge_prompt
 from revela.usecases.model_health import rests_until
 from revela.usecases.moving import Move, move
+from revela.usecases.prompt_checks import NO_STRIKE
 from revela.usecases.provider_predictions import cancel_at_provider
 
 # A claim, a create at its time-out and its record must fit into what is left of the function's time.
 ONE_CREATE_NEEDS = timedelta(seconds=40)
+# A judge may hold its answer for ten seconds, after as long a wait for its slot.
+ONE_JUDGEMENT_NEEDS = timedelta(seconds=25)
 # What a create usually takes: those of a batch follow each other, so that the last begins after its slot.
 ONE_CREATE_TAKES = timedelta(seconds=0.5)
 
@@ -31,6 +36,7 @@ def start_generation(refs: Sequence[Ref], *, ports: Ports, until: datetime) -> l
 
     Slots are reserved for the whole batch in one write, after its rows were checked, and each row
     is claimed immediately before its create. What cannot start in time becomes the row's `due_at`.
+    Prompts in doubt come last: they wait for their judge, and nobody waits for them.
     """
     now = ports.clock.now()
     rows = ports.generations.get_many(list(dict.fromkeys(refs)))
@@ -39,7 +45,11 @@ def start_generation(refs: Sequence[Ref], *, ports: Ports, until: datetime) -> l
         if row.cancel_requested_at is not None and row.state.at_provider:
             cancel_at_provider(row, ports=ports)
     startable = sorted((row for row in rows if may_start(row, now)), key=lambda row: row.id)
-    ready = _of_available_models(startable, failed, ports)
+    available = _of_available_models(startable, failed, ports)
+    ready: Sequence[Generation] = [row for row in available if not row.undecided]
+    while ready:
+        ready = _start_in_turn(ready, failed, ports, until)
+    ready = _passed([row for row in available if row.undecided], failed, ports, until)
     while ready:
         ready = _start_in_turn(ready, failed, ports, until)
     return failed
@@ -53,6 +63,68 @@ def _of_available_models(rows: Sequence[Generation], failed: list[Ref], ports: P
             with _apart(row, failed, ports):
                 postpone(row, until, ports)
     return [row for row in rows if resting[row.model] is None]
+
+
+def _passed(
+    rows: Sequence[Generation], failed: list[Ref], ports: Ports, until: datetime
+) -> Sequence[Generation]:
+    """Return the rows whose prompt the judge lets pass; the others end, or wait for it."""
+    passed = []
+    for row in rows:
+        with _apart(row, failed, ports):
+            now = ports.clock.now()
+            if now + ONE_JUDGEMENT_NEEDS + ONE_CREATE_NEEDS > until:
+                postpone(row, now, ports)
+                continue
+            said = _judgement(row, ports)
+            if isinstance(said, Judgement) and said.allowed:
+                passed.append(row)
+            elif isinstance(said, Judgement):
+                _refuse(row, said, ports)
+            elif said is None:
+                _await_judge(row, ports)
+            else:
+                postpone(row, ports.clock.now() + JUDGE_FIRST, ports)
+    return passed
+
+
+def _judgement(row: Generation, ports: Ports) -> Judgement | Ticket | None:
+    """Return what the judge says, None while it is away."""
+    try:
+        return judge_prompt(row, ports=ports)
+    except JudgeUnavailable as error:
+        ports.telemetry.warning("judge_unavailable", generation_id=row.id, reason=str(error))
+        return None
+
+
+def _refuse(row: Generation, said: Judgement, ports: Ports) -> None:
+    def decide(seen: Generation) -> Move | None:
+        if seen.state is not State.QUEUED:
+            return None
+        failure = Failure(code="prompt_moderated", detail=said.category)
+        return Move(
+            Event.PROMPT_REFUSED, State.FAILED, failure=failure, strike=said.category not in NO_STRIKE
+        )
+
+    if move(Ref(row.user_id, row.id), decide, ports=ports, seen=row).moved:
+        ports.telemetry.count("PromptsRefused")
+
+
+def _await_judge(row: Generation, ports: Ports) -> None:
+    """Hold the job until its judge is back, as long as the installation says."""
+    fraction = ports.entropy.fraction()
+
+    def decide(seen: Generation) -> Move | None:
+        if seen.state is not State.QUEUED:
+            return None
+        now = ports.clock.now()
+        if now - seen.created_at > ports.policies.judge_patience:
+            return Move(Event.JUDGE_AWAY, State.FAILED, failure=Failure(code="judge_unavailable"))
+        again_at = now + backoff(JUDGE_FIRST, seen.refusals, fraction=fraction, maximum=JUDGE_MAX)
+        later = {"due_at": again_at, "not_before": again_at, "refusals": seen.refusals + 1}
+        return Move(Event.POSTPONED, State.QUEUED, changes=later)
+
+    move(Ref(row.user_id, row.id), decide, ports=ports, seen=row)
 
 
 def _start_in_turn(
@@ -111,10 +183,16 @@ def _start(ref: Ref, row: Generation, ports: Ports) -> None:
         # Its attempt is in the webhook's URL: a row that was claimed meanwhile is another message's.
         if not may_start(seen, now) or seen.attempt != row.attempt:
             return None
+        personal = ports.models.get(ModelRef(seen.user_id, seen.model)) if seen.own else None
+        if seen.own and (personal is None or personal.state is ModelState.DELETING):
+            return Move(Event.MODEL_CLOSED, State.FAILED, failure=Failure(code="model_closed"))
         return Move(
             Event.CLAIMED,
             State.STARTING,
+            # Whoever withdraws consent in this moment is heard: the claim is void, and decided anew.
+            model=ModelWrite(personal, personal) if personal else None,
             changes={
+                "prompt_judged_at": now if seen.doubts else None,
                 "attempt": seen.attempt + 1,
                 "claimed_at": now,
                 "lease_until": now + START_LEASE,
@@ -125,7 +203,7 @@ def _start(ref: Ref, row: Generation, ports: Ports) -> None:
         )
 
     claimed, moved = move(ref, claim, ports=ports, seen=row)
-    if claimed is None or not moved:
+    if claimed is None or not moved or claimed.state is not State.STARTING:
         return
     request = CreatePrediction(
         version=claimed.provider_version,

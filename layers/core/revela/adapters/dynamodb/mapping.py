@@ -29,11 +29,11 @@ from revela.domain.policy import DUE_SHARDS
 from revela.domain.training import Training
 
 _JOB_DOCUMENTS = {"params", "held_from", "failure"}
-_GENERATION_DOCUMENTS = {*_JOB_DOCUMENTS, "outputs", "own"}
+_GENERATION_DOCUMENTS = {*_JOB_DOCUMENTS, "doubts", "quarantined", "outputs", "blocked", "own", "appeal"}
 _TRAINING_DOCUMENTS = {*_JOB_DOCUMENTS, "photos"}
 _MODEL_DOCUMENTS = {"consent", "versions"}
 _PHOTO_DOCUMENTS = {"facts", "verdict"}
-_ACCOUNT_DOCUMENTS = {"grants", "day"}
+_ACCOUNT_DOCUMENTS = {"grants", "day", "suspension"}
 
 
 def job_row(tables: Tables, job: Job, *, write_id: str) -> JobRow:

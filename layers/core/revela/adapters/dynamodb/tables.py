@@ -4,7 +4,8 @@ Generations  user_id, id        GenerationRow `gen_…`, PointerRow `wait#…`, 
 Models       user_id, id        ModelRow `mdl_…`, PhotoRow `mdl_…#pho_…`, TrainingRow `mdl_…#trn_…`
 Credits      user_id, id        AccountRow `account`, ReceiptRow `grant#…`
 Ledger       account_id, id     EntryRow `entry#…`
-Control      id                 PredictionRow `prediction#…`, PaceRow `pace#…`, HealthRow `health#…`
+Control      id                 PredictionRow `prediction#…`, PaceRow `pace#…`, HealthRow `health#…`,
+                                JudgementRow `judgement#…`
 """
 
 from __future__ import annotations
@@ -93,7 +94,14 @@ class GenerationRow(JobRow):
     model = UnicodeAttribute()
     credits_per_image = NumberAttribute()
     own = MapDocument(null=True)
+    # Rows that were written before anything was judged have none of these.
+    doubts = ListDocument(default=list)
+    prompt_judged_at = UTCDateTimeAttribute(null=True)
+    quarantined = ListDocument(default=list)
+    judging_since = UTCDateTimeAttribute(null=True)
     outputs = ListDocument()
+    blocked = ListDocument(default=list)
+    appeal = MapDocument(null=True)
 
 
 class TrainingRow(JobRow):
@@ -191,6 +199,10 @@ class AccountRow(Row):
     day = UnicodeAttribute()
     images_today = NumberAttribute()
     cancels_today = NumberAttribute(default=0)
+    blocks_today = NumberAttribute(default=0)
+    strikes_today = NumberAttribute(default=0)
+    suspension = MapDocument(null=True)
+    suspensions = NumberAttribute(default=0)
     version = NumberAttribute()
     created_at = UTCDateTimeAttribute()
     updated_at = UTCDateTimeAttribute()
@@ -238,6 +250,15 @@ class HealthRow(Row):
     version = NumberAttribute()
 
 
+class JudgementRow(Row):
+    """Under a hash of the text and its judge: either what was said, or the ticket to ask with."""
+
+    id = UnicodeAttribute(hash_key=True)
+    category = UnicodeAttribute(null=True)
+    ticket = UnicodeAttribute(null=True)
+    ttl = TTLAttribute()
+
+
 RowKind = TypeVar("RowKind", bound=Row)
 
 
@@ -266,6 +287,7 @@ class Tables:
         self.prediction = self._bind(PredictionRow, names.control)
         self.pace = self._bind(PaceRow, names.control)
         self.health = self._bind(HealthRow, names.control)
+        self.judgement = self._bind(JudgementRow, names.control)
 
     def _bind(self, kind: type[RowKind], table_name: str) -> type[RowKind]:
         meta = type("Meta", (), {"table_name": table_name, "region": self._region})

@@ -1,0 +1,173 @@
+"""Save outputs: each into quarantine, marked for what it is, then before the judge."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from revela.domain.errors import OutputUnusable, Transient
+from revela.domain.generation import Generation, Quarantined
+from revela.domain.job import Event, State
+from revela.domain.judgement import Judgement, Ticket
+from revela.domain.policy import JUDGE_FIRST, SAVING_RETRY, SAVING_RETRY_MAX
+from revela.domain.prediction import Prediction
+from revela.domain.retry import backoff
+from revela.ports import Ports, Ref, Thumbnail
+from revela.usecases.moving import Move, move
+from revela.usecases.publish_outputs import (
+    JudgedImage,
+    Mine,
+    give_up,
+    provenance_of,
+    publish_outputs,
+    quarantine_key,
+    time_to_publish,
+)
+
+
+class _Held(NamedTuple):
+    """An image in quarantine, and what was made of it while its file was here."""
+
+    image: Quarantined
+    rendering: bytes
+    thumbnail: Thumbnail
+
+
+def save_outputs(row: Generation, prediction: Prediction, *, ports: Ports, until: datetime) -> None:
+    """Quarantine what was delivered and have it judged; publish it if the judge answers at once.
+
+    `row` carries the lease that this process took. A judge that takes its time, or is away, is awaited in a
+    state of its own: by then nothing is lost any more when the provider deletes its files.
+    """
+
+    def mine(seen: Generation) -> bool:
+        return seen.state is State.SAVING and seen.lease_until == row.lease_until
+
+    try:
+        held, reasons = _quarantine(row, prediction, ports)
+        if not held:
+            give_up(row, reasons, mine=mine, ports=ports)
+            return
+        said = _ask(row, held, ports, until)
+        judged = [
+            JudgedImage(one.image, found, one.thumbnail)
+            for one, found in zip(held, said, strict=True)
+            if isinstance(found, Judgement)
+        ]
+        if len(judged) == len(held) and time_to_publish(ports, until):
+            publish_outputs(row, judged, mine=mine, ports=ports)
+        else:
+            _await_judge(row, held, said, mine, ports)
+    except Transient as error:
+        _delay(row, mine, error, ports)
+
+
+def _quarantine(row: Generation, prediction: Prediction, ports: Ports) -> tuple[list[_Held], list[str]]:
+    """Return what is good, and why the rest is not."""
+    good: list[_Held] = []
+    reasons: list[str] = []
+    provenance = provenance_of(row)
+    for index, url in enumerate(prediction.output[: row.num_outputs]):
+        key = quarantine_key(row, index)
+        try:
+            with ports.outputs.download(url) as file:
+                picture = ports.pictures.inspect(file.path)
+                ports.pictures.mark(file.path, provenance)
+                ports.objects.put_file(key, file.path, content_type=picture.content_type)
+                with file.path.open("rb") as published:
+                    sha256 = hashlib.file_digest(published, "sha256").hexdigest()
+                image = Quarantined(
+                    index=index,
+                    key=key,
+                    content_type=picture.content_type,
+                    extension=picture.extension,
+                    width=picture.width,
+                    height=picture.height,
+                    size_bytes=file.path.stat().st_size,
+                    sha256=sha256,
+                )
+                thumbnail = ports.pictures.thumbnail(file.path, provenance)
+                good.append(_Held(image, ports.pictures.rendering(file.path), thumbnail))
+        except OutputUnusable as unusable:
+            reasons.append(unusable.reason)
+    return good, reasons
+
+
+def _ask(
+    row: Generation, held: Sequence[_Held], ports: Ports, until: datetime
+) -> Sequence[Judgement | Ticket | None]:
+    """Return what the judge says of each, None where it could not be asked."""
+    if not time_to_publish(ports, until):
+        return [None] * len(held)
+    try:
+        said = ports.image_judge.ask([one.rendering for one in held])
+    except Transient as error:
+        ports.telemetry.warning("judge_unavailable", generation_id=row.id, reason=type(error).__name__)
+        return [None] * len(held)
+    count_cost(said, ports)
+    return said
+
+
+def count_cost(said: Sequence[Judgement | Ticket | None], ports: Ports) -> None:
+    """Count what the house pays for being told."""
+    paid = sum(found.cost_micro_usd for found in said if isinstance(found, Judgement))
+    if paid:
+        ports.telemetry.count("JudgingCostMicroUsd", paid)
+
+
+def _await_judge(
+    row: Generation,
+    held: Sequence[_Held],
+    said: Sequence[Judgement | Ticket | None],
+    mine: Mine,
+    ports: Ports,
+) -> None:
+    images = tuple(
+        one.image.model_copy(update={"found": found}) for one, found in zip(held, said, strict=True)
+    )
+
+    def decide(seen: Generation) -> Move | None:
+        if not mine(seen):
+            return None
+        now = ports.clock.now()
+        return Move(
+            Event.JUDGE_AWAITED,
+            State.JUDGING,
+            changes={
+                "quarantined": images,
+                "judging_since": now,
+                "due_at": now + JUDGE_FIRST,
+                "save_failures": 0,
+            },
+        )
+
+    move(Ref(row.user_id, row.id), decide, ports=ports, seen=row)
+
+
+def _delay(row: Generation, mine: Mine, error: Transient, ports: Ports) -> None:
+    """Give the lease back; reconcile asks the provider again and has the saving repeated.
+
+    Ends by itself: an hour after the prediction the provider says that its outputs are gone.
+    """
+    ports.telemetry.warning(
+        "saving_delayed", generation_id=row.id, attempt=row.attempt, reason=type(error).__name__
+    )
+    fraction = ports.entropy.fraction()
+    wait = backoff(SAVING_RETRY, row.save_failures, fraction=fraction, maximum=SAVING_RETRY_MAX)
+
+    def decide(seen: Generation) -> Move | None:
+        if not mine(seen):
+            return None
+        return Move(
+            Event.SAVING_DELAYED,
+            State.SAVING,
+            changes={
+                "lease_until": None,
+                "due_at": ports.clock.now() + wait,
+                "save_failures": seen.save_failures + 1,
+            },
+        )
+
+    move(Ref(row.user_id, row.id), decide, ports=ports, seen=row)
