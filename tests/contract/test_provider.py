@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from revela.domain.errors import (
     ProviderThrottled,
     ProviderTransient,
 )
-from revela.domain.prediction import PredictionStatus
+from revela.domain.prediction import Prediction, PredictionStatus
 from revela.ports import CreatePrediction
 from tests.contract.providers import FakeScene, Scene, StandInScene, stand_in_scene
 from tests.contract.replicate_stand_in import SECRET, WEBHOOK
@@ -254,6 +255,32 @@ def test_a_deadline_ends_what_runs_too_long(stand_in: StandInScene) -> None:
 
     stand_in.passes(2)
     assert stand_in.provider.get_prediction(created.id).status is PredictionStatus.CANCELED
+
+
+def held(stand_in: StandInScene, *, wait_s: int, passes: float) -> Prediction:
+    """Create a prediction whose answer is held, while the given time passes."""
+    with ThreadPoolExecutor(max_workers=1) as caller:
+        answer = caller.submit(stand_in.provider.create_prediction, asked(wait_s=wait_s))
+        while stand_in.creates() == 0 and not answer.done():
+            pass
+        stand_in.passes(passes)
+        return answer.result(timeout=10)
+
+
+def test_a_held_answer_bears_the_output_of_what_has_yet_to_end(stand_in: StandInScene) -> None:
+    created = held(stand_in, wait_s=60, passes=31)
+
+    assert created.status is PredictionStatus.PROCESSING
+    assert len(created.output) == 2
+    stand_in.passes(1)
+    ended = stand_in.provider.get_prediction(created.id)
+    assert (ended.status, ended.output) == (PredictionStatus.SUCCEEDED, created.output)
+
+
+def test_an_answer_is_held_no_longer_than_was_asked_for(stand_in: StandInScene) -> None:
+    created = held(stand_in, wait_s=10, passes=10)
+
+    assert (created.status, created.output) == (PredictionStatus.STARTING, ())
 
 
 def test_a_webhook_is_asked_for_at_the_start_and_at_the_end(stand_in: StandInScene) -> None:

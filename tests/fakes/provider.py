@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,22 @@ from tests.fakes.outputs import FakeOutputs
 from tests.fakes.pictures import picture_bytes
 
 _UNANSWERED, _LATER = "created, but nobody hears of it", "created later"
+PREDICT_TIME_S = 2.5
 _CONTENT_TYPES = {"webp": "image/webp", "jpg": "image/jpeg", "png": "image/png"}
+
+
+@dataclass(frozen=True)
+class _AtOnce:
+    output: tuple[str, ...]
+    status: PredictionStatus
 
 
 class FakeProvider:
     """A provider where nothing moves by itself: `start`, `succeed`, `fail`, `abort` and `end_canceled` do.
 
-    What `refuse` and `lose_answer` announced happens to the next creates, in that order; what is in
-    `failures` is raised by the next reads and cancels. What a prediction succeeded with is served by
-    `outputs`.
+    What `refuse`, `lose_answer` and `answer_at_once` announced happens to the next creates, in that
+    order; what is in `failures` is raised by the next reads and cancels. What a prediction succeeded
+    with is served by `outputs`.
     """
 
     def __init__(
@@ -44,7 +52,7 @@ class FakeProvider:
         self.page_size = 100
         self.secret = "whsec_" + "c2VjcmV0" * 4
         self._clock = clock or FakeClock()
-        self._creates: deque[Exception | str] = deque()
+        self._creates: deque[Exception | str | _AtOnce] = deque()
         self._delayed: list[CreatePrediction | CreateTraining] = []
 
     # What a test scripts
@@ -56,6 +64,12 @@ class FakeProvider:
     def lose_answer(self) -> None:
         """A create to come succeeds, but nobody hears of it."""
         self._creates.append(_UNANSWERED)
+
+    def answer_at_once(
+        self, output: Sequence[str], status: PredictionStatus = PredictionStatus.SUCCEEDED
+    ) -> None:
+        """A create to come is answered with its output, if it lets the answer be held."""
+        self._creates.append(_AtOnce(tuple(output), status))
 
     def delay_create(self) -> None:
         """A create to come is not answered, and takes effect only when `arrive` is called."""
@@ -88,7 +102,9 @@ class FakeProvider:
             )
         if output is None:
             output = self._render(prediction_id)
-        return self._end(prediction_id, PredictionStatus.SUCCEEDED, output=tuple(output), predict_time_s=2.5)
+        return self._end(
+            prediction_id, PredictionStatus.SUCCEEDED, output=tuple(output), predict_time_s=PREDICT_TIME_S
+        )
 
     def fail(self, prediction_id: str, error: str | None = "boom") -> Prediction:
         return self._end(prediction_id, PredictionStatus.FAILED, error=error)
@@ -209,6 +225,10 @@ class FakeProvider:
         scripted = self._creates.popleft()
         if isinstance(scripted, Exception):
             raise scripted
+        if isinstance(scripted, _AtOnce):
+            created = self._created(request)
+            assert isinstance(request, CreatePrediction)
+            return self._held(created.id, scripted) if request.wait_s else created
         if scripted == _LATER:
             self._delayed.append(request)
         else:
@@ -237,6 +257,13 @@ class FakeProvider:
             version=request.version,
         )
         return self.predictions[prediction_id]
+
+    def _held(self, prediction_id: str, scripted: _AtOnce) -> Prediction:
+        if scripted.status.terminal:
+            return self._end(
+                prediction_id, scripted.status, output=scripted.output, predict_time_s=PREDICT_TIME_S
+            )
+        return self._move(prediction_id, scripted.status, output=scripted.output)
 
     @port_call
     def _page(self, predictions: Sequence[Prediction], start: int) -> Sequence[Prediction]:

@@ -13,6 +13,7 @@ from revela.adapters.replicate.pages import PAGES_MAX
 from revela.adapters.replicate.provider import ReplicateProvider
 from revela.domain.errors import ProviderNotFound, ProviderRejected, ProviderTransient
 from revela.domain.prediction import Prediction, PredictionStatus
+from revela.ports import CreatePrediction
 from tests.unit.adapters.replicate_api import (
     BASE_URL,
     NOT_JSON,
@@ -161,6 +162,45 @@ def test_canceling_what_has_ended_tells_how_it_ended(replicate: Replicate, statu
 def test_canceling_what_is_unknown_says_so(replicate: Replicate) -> None:
     with pytest.raises(ProviderNotFound):
         provider(replicate, said(404, {"detail": "gone"})).cancel_prediction(PREDICTION_ID)
+
+
+# Held answers
+
+
+def create(replicate: Replicate, answer: Answer, **changed: Any) -> Prediction:
+    given: dict[str, Any] = {"version": "a/b", "input": {}, "webhook_url": None, "cancel_after_s": 60}
+    return provider(replicate, answer).create_prediction(CreatePrediction(**given | changed))
+
+
+@pytest.mark.parametrize(("wait_s", "prefer"), [(0, None), (1, "wait=1"), (10, "wait=10"), (61, "wait=60")])
+def test_an_answer_is_held_as_long_as_is_asked_for(
+    replicate: Replicate, wait_s: int, prefer: str | None
+) -> None:
+    create(replicate, said(201, prediction()), wait_s=wait_s)
+
+    assert replicate.requests[0].headers.get("prefer") == prefer
+
+
+def test_by_itself_no_answer_is_held(replicate: Replicate) -> None:
+    create(replicate, said(201, prediction()))
+
+    assert "prefer" not in replicate.requests[0].headers
+
+
+@pytest.mark.parametrize("output", ["normal", ["nor", "mal"]])
+def test_a_held_answer_may_bear_an_output_while_it_says_that_it_runs(
+    replicate: Replicate, output: str | list[str]
+) -> None:
+    created = create(replicate, said(201, prediction(status="processing", output=output)), wait_s=10)
+
+    assert created.status is PredictionStatus.PROCESSING
+    assert "".join(created.output) == "normal"
+
+
+def test_an_answer_that_was_held_in_vain_has_no_output(replicate: Replicate) -> None:
+    created = create(replicate, said(202, prediction()), wait_s=10)
+
+    assert (created.status, created.output) == (PredictionStatus.STARTING, ())
 
 
 # Lists

@@ -13,6 +13,7 @@ from revela.adapters.replicate.client import Endpoint, ReplicateClient, endpoint
 from revela.adapters.replicate.pages import pages
 
 CANCEL_AFTER_MIN_S = 5
+WAIT_MAX_S = 60
 WEBHOOK_EVENTS = ("start", "completed")
 
 _ALL = endpoint("/predictions")
@@ -48,11 +49,14 @@ class Predictions:
         model_input: Mapping[str, Any],
         webhook_url: str | None = None,
         cancel_after_s: int | None = None,
+        wait_s: int = 0,
     ) -> PredictionBody:
         """Create a prediction, once.
 
         `version` is owner/name of an official model, owner/name:hash or a hash. Replicate counts
-        `cancel_after_s` from the creation, and takes no less than five.
+        `cancel_after_s` from the creation, and takes no less than five. It holds its answer for up to
+        `wait_s`, at most a minute; one that it held may bear the output while its status still says
+        that the prediction runs.
         """
         return create_prediction(
             self._client,
@@ -60,6 +64,7 @@ class Predictions:
             {"version": version, "input": dict(model_input)},
             webhook_url=webhook_url,
             cancel_after_s=cancel_after_s,
+            wait_s=wait_s,
         )
 
     def get(self, prediction_id: str) -> PredictionBody:
@@ -89,10 +94,13 @@ def create_prediction(
     *,
     webhook_url: str | None,
     cancel_after_s: int | None,
+    wait_s: int = 0,
 ) -> PredictionBody:
     headers = {}
     if cancel_after_s is not None:
         headers["Cancel-After"] = f"{max(cancel_after_s, CANCEL_AFTER_MIN_S)}s"
+    if wait_s > 0:
+        headers["Prefer"] = f"wait={min(wait_s, WAIT_MAX_S)}"
     return client.post_once(target, PredictionBody, body={**body, **webhook(webhook_url)}, headers=headers)
 
 

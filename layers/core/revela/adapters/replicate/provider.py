@@ -41,6 +41,7 @@ class ReplicateProvider:
                 model_input=request.input,
                 webhook_url=request.webhook_url,
                 cancel_after_s=request.cancel_after_s,
+                wait_s=request.wait_s,
             )
         )
 
