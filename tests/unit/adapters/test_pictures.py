@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import random
 import struct
 import zlib
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw, PngImagePlugin
 
-from revela.adapters.pictures import THUMBNAIL_SIDE, PillowPictures
+from revela.adapters.pictures import RENDERING_SIDE, THUMBNAIL_SIDE, PillowPictures
+from revela.adapters.provenance import xmp_packet
 from revela.domain.errors import OutputUnusable
-from revela.ports import Picture
+from revela.ports import Picture, Provenance, Thumbnail
 
 PICTURES = PillowPictures()
+PROVENANCE = Provenance("gen_01", "black-forest-labs/flux-dev")
+READERS = (PICTURES.inspect, partial(PICTURES.thumbnail, provenance=PROVENANCE), PICTURES.rendering)
 
 
 @pytest.fixture
@@ -38,6 +43,10 @@ def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
 
 def noisy(width: int = 96, height: int = 64) -> Image.Image:
     return Image.frombytes("RGB", (width, height), random.Random(1).randbytes(width * height * 3))
+
+
+def thumbnail_of(path: Path) -> Thumbnail:
+    return PICTURES.thumbnail(path, PROVENANCE)
 
 
 def png(width: int, height: int, *, pixels: bytes = b"") -> bytes:
@@ -88,9 +97,9 @@ NOT_IMAGES = [
 def test_other_formats_are_not_even_opened(path: Path, data: bytes) -> None:
     path.write_bytes(data)
 
-    for judge in (PICTURES.inspect, PICTURES.thumbnail):
+    for read in READERS:
         with pytest.raises(OutputUnusable) as raised:
-            judge(path)
+            read(path)
         assert raised.value.reason == "not_an_image"
 
 
@@ -121,9 +130,9 @@ def test_damage_is_decoded_or_refused_but_never_an_accident(path: Path, kind: st
         for _ in range(dice.randint(1, 8)):
             damaged[dice.randrange(len(damaged))] = dice.randrange(256)
         path.write_bytes(damaged)
-        for judge in (PICTURES.inspect, PICTURES.thumbnail):
+        for read in READERS:
             try:
-                judge(path)
+                read(path)
             except OutputUnusable:
                 refused += 1
 
@@ -143,9 +152,9 @@ def test_damage_is_decoded_or_refused_but_never_an_accident(path: Path, kind: st
 def test_a_decompression_bomb_is_refused_before_it_is_decoded(path: Path, bomb: bytes) -> None:
     path.write_bytes(bomb)
 
-    for judge in (PICTURES.inspect, PICTURES.thumbnail):
+    for read in READERS:
         with pytest.raises(OutputUnusable) as raised:
-            judge(path)
+            read(path)
         assert raised.value.reason == "too_many_pixels"
 
 
@@ -192,7 +201,7 @@ def test_a_thumbnail_keeps_the_shape_and_never_grows(
 ) -> None:
     path.write_bytes(encoded(drawn(*size), kind))
 
-    thumbnail = PICTURES.thumbnail(path)
+    thumbnail = thumbnail_of(path)
 
     with Image.open(io.BytesIO(thumbnail.data)) as image:
         assert (image.format, image.size) == ("WEBP", expected)
@@ -221,7 +230,7 @@ def test_every_kind_of_pixel_has_a_thumbnail(path: Path, mode: str, kind: str, e
     path.write_bytes(encoded(image, kind))
 
     assert PICTURES.inspect(path).width == 600
-    with Image.open(io.BytesIO(PICTURES.thumbnail(path).data)) as thumbnail:
+    with Image.open(io.BytesIO(thumbnail_of(path).data)) as thumbnail:
         assert thumbnail.mode == expected
 
 
@@ -230,7 +239,7 @@ def test_transparency_stays_transparent(path: Path) -> None:
     image.paste((0, 0, 0, 0), (0, 0, 300, 600))
     path.write_bytes(encoded(image, "PNG"))
 
-    with Image.open(io.BytesIO(PICTURES.thumbnail(path).data)) as thumbnail:
+    with Image.open(io.BytesIO(thumbnail_of(path).data)) as thumbnail:
         assert thumbnail.getpixel((10, 256))[3] == 0  # type: ignore[index]  # four bands
         assert thumbnail.getpixel((500, 256))[3] == 255  # type: ignore[index]  # four bands
 
@@ -240,14 +249,14 @@ def test_a_palette_with_a_hole_keeps_it(path: Path) -> None:
     image.putpalette([255, 0, 0, 0, 255, 0])
     path.write_bytes(encoded(image, "PNG", transparency=0))
 
-    with Image.open(io.BytesIO(PICTURES.thumbnail(path).data)) as thumbnail:
+    with Image.open(io.BytesIO(thumbnail_of(path).data)) as thumbnail:
         assert thumbnail.mode == "RGBA"
 
 
 def test_grey_of_sixteen_bits_is_not_burnt_out(path: Path) -> None:
     path.write_bytes(encoded(Image.new("I;16", (600, 600), 0x8000), "PNG"))
 
-    with Image.open(io.BytesIO(PICTURES.thumbnail(path).data)) as thumbnail:
+    with Image.open(io.BytesIO(thumbnail_of(path).data)) as thumbnail:
         assert abs(thumbnail.getpixel((256, 256))[0] - 0x80) < 8  # type: ignore[index]  # three bands
 
 
@@ -261,13 +270,96 @@ def test_a_thumbnail_tells_nothing_of_where_and_who(path: Path) -> None:
         )
     )
 
-    data = PICTURES.thumbnail(path).data
+    data = thumbnail_of(path).data
 
     assert b"SECRET" not in data
-    assert not {b"EXIF", b"XMP ", b"ICCP"} & {data[i : i + 4] for i in range(len(data))}
+    assert not {b"EXIF", b"ICCP"} & {data[i : i + 4] for i in range(len(data))}
+
+
+def test_a_thumbnail_tells_that_a_model_made_it(path: Path) -> None:
+    path.write_bytes(encoded(drawn(), "PNG"))
+
+    with Image.open(io.BytesIO(thumbnail_of(path).data)) as thumbnail:
+        assert thumbnail.info["xmp"] == xmp_packet(PROVENANCE)
 
 
 def test_the_same_picture_has_the_same_thumbnail(path: Path) -> None:
     path.write_bytes(encoded(noisy(1024, 768), "WEBP"))
 
-    assert PICTURES.thumbnail(path) == PICTURES.thumbnail(path)
+    assert thumbnail_of(path) == thumbnail_of(path)
+
+
+def rendered(path: Path, data: bytes) -> Image.Image:
+    path.write_bytes(data)
+    image = Image.open(io.BytesIO(PICTURES.rendering(path)))
+    image.load()
+    return image
+
+
+def is_near(image: Image.Image, point: tuple[int, int], colour: tuple[int, int, int]) -> bool:
+    seen = image.getpixel(point)
+    assert isinstance(seen, tuple)
+    return all(abs(is_ - was) < 12 for is_, was in zip(seen, colour, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [((1536, 640), (384, 160)), ((640, 1536), (160, 384)), ((96, 64), (96, 64)), ((4000, 1), (384, 1))],
+)
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_a_rendering_is_a_small_jpeg_of_the_same_shape(
+    path: Path, kind: str, size: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    image = rendered(path, encoded(drawn(*size), kind))
+
+    assert (image.format, image.mode, image.size) == ("JPEG", "RGB", expected)
+    assert max(expected) <= RENDERING_SIDE
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [("L", "PNG"), ("LA", "PNG"), ("P", "PNG"), ("1", "PNG"), ("L", "JPEG"), ("CMYK", "JPEG")],
+)
+def test_every_kind_of_pixel_has_a_rendering(path: Path, mode: str, kind: str) -> None:
+    assert rendered(path, encoded(drawn().convert(mode), kind)).mode == "RGB"
+
+
+def test_a_rendering_of_grey_of_sixteen_bits_is_not_burnt_out(path: Path) -> None:
+    image = rendered(path, encoded(Image.new("I;16", (600, 600), 0x4000), "PNG"))
+
+    assert is_near(image, (100, 100), (0x40, 0x40, 0x40))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+@pytest.mark.parametrize("ink", [(0, 0, 0), (255, 255, 255)])
+def test_neither_black_nor_white_hides_on_nothing(path: Path, ink: tuple[int, int, int], kind: str) -> None:
+    drawing = Image.new("RGBA", (300, 300), (*ink, 0))
+    ImageDraw.Draw(drawing).rectangle((100, 100, 200, 200), fill=(*ink, 255))
+    image = rendered(path, encoded(drawing, kind, lossless=True))
+
+    assert is_near(image, (150, 150), ink)
+    assert is_near(image, (20, 20), (128, 128, 128))
+
+
+def test_a_palette_with_a_hole_is_rendered_on_grey(path: Path) -> None:
+    hole = Image.new("P", (300, 300), 0)
+    hole.putpalette([255, 0, 0, 0, 255, 0])
+
+    assert is_near(rendered(path, encoded(hole, "PNG", transparency=0)), (150, 150), (128, 128, 128))
+
+
+def test_a_rendering_of_noise_fits_a_data_url(path: Path) -> None:
+    path.write_bytes(encoded(noisy(RENDERING_SIDE, RENDERING_SIDE), "PNG"))
+
+    assert len(base64.b64encode(PICTURES.rendering(path))) < 200_000
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+def test_a_rendering_tells_nothing_but_its_pixels(path: Path, kind: str) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "SECRET-CAMERA"
+    options = {"exif": exif, "xmp": b"SECRET-XMP", "icc_profile": b"SECRET" * 30, "comment": "SECRET"}
+    path.write_bytes(encoded(drawn(), kind, **options))
+    assert b"SECRET" in path.read_bytes()
+
+    assert b"SECRET" not in PICTURES.rendering(path)
