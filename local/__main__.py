@@ -84,6 +84,9 @@ def _parser() -> argparse.ArgumentParser:
     account.add_argument("--credits", type=int, required=True)
     account.add_argument("--reference", help="the same one given twice grants once (default: a new one)")
 
+    lift = command("lift-suspension", commands.lift_suspension, "Let NAME's account ask for things again.")
+    lift.add_argument("name")
+
     invoke = command("invoke", commands.invoke, "Invoke a deployed function; print its answer and its log.")
     invoke.add_argument("function", help="its folder in functions/")
     invoke.add_argument(

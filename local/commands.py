@@ -51,8 +51,7 @@ def account(asked: argparse.Namespace) -> int:
 
 def grant_credits(current: State, *, user_id: str, plan: str, amount: int, reference: str) -> Any:
     """Grant `amount` credits through the use case of operators, with a deployed function's settings."""
-    os.environ.update(_settings(current))
-    sys.path.insert(0, CORE)
+    _borrow_settings(current)
     from revela import bootstrap
     from revela.domain.errors import InvalidRequest
     from revela.usecases.grant_credits import GrantCredits
@@ -63,6 +62,20 @@ def grant_credits(current: State, *, user_id: str, plan: str, amount: int, refer
     except InvalidRequest as error:
         faults = (f"{fault.name}: {fault.code} {dict(fault.args)}" for fault in error.invalid_params)
         raise Refused("; ".join(faults)) from error
+
+
+def lift_suspension(asked: argparse.Namespace) -> int:
+    """End a suspension through the use case of operators, with a deployed function's settings."""
+    _borrow_settings(state.read(asked.state_dir))
+    from revela import bootstrap
+    from revela.domain.errors import NotFound
+
+    try:
+        lifted = bootstrap.lift_suspension()(asked.name)
+    except NotFound:
+        raise Refused(f"there is no account of {asked.name}") from None
+    print(lifted.model_dump_json(indent=2, include={"user_id", "suspension", "suspensions", "strikes_today"}))
+    return 0
 
 
 def invoke(asked: argparse.Namespace) -> int:
@@ -183,6 +196,12 @@ def _signing(current: State) -> samples.Signing | None:
             key, user_id=user_id, generation_id=generation_id, attempt=attempt
         ),
     )
+
+
+def _borrow_settings(current: State) -> None:
+    """Have the product's code in this process work on the engine's tables."""
+    os.environ.update(_settings(current))
+    sys.path.insert(0, CORE)
 
 
 def _settings(current: State) -> dict[str, str]:

@@ -25,12 +25,17 @@ MINISTACK_PYTHON = ROOT / ".local" / "venvs" / "ministack" / "bin" / "python"
 # The settings that people know by the names of their variables, beside the provider's.
 PARAMETER_OF = {
     "AI_PROVIDER": "AIProvider",
+    "BLOCKED_RETENTION_DAYS": "BlockedRetentionDays",
     "COPY_WEIGHTS": "CopyWeights",
+    "JUDGE_PATIENCE_MINUTES": "JudgePatienceMinutes",
     "LOG_LEVEL": "LogLevel",
     "PHOTO_RETENTION_DAYS": "PhotoRetentionDays",
     "REPLICATE_CREATES_PER_MINUTE": "ReplicateCreatesPerMinute",
     "REPLICATE_READS_PER_MINUTE": "ReplicateReadsPerMinute",
+    "STRIKES_PER_DAY": "StrikesPerDay",
 }
+# There is no Rekognition here, and nothing goes unjudged.
+LOCAL_JUDGE = "replicate"
 # What a server may know of this shell. Credentials of a real AWS account are not among it.
 INHERITED = ("PATH", "HOME", "LANG", "HTTPS_PROXY", "https_proxy", "SSL_CERT_FILE")
 
@@ -56,6 +61,8 @@ def running(
     Raises:
         state.AlreadyRunning, processes.ServerFailed, packaging.BuildFailed, stack.DeployFailed
     """
+    if (judge := options.parameters.get("ImageJudge", LOCAL_JUDGE)) != LOCAL_JUDGE:
+        raise stack.DeployFailed(f"images are judged by {LOCAL_JUDGE} here; ImageJudge={judge} is for AWS")
     directory = options.state_dir.resolve()
     with ExitStack() as cleanup:
         cleanup.enter_context(state.hold(directory))
@@ -165,6 +172,8 @@ def _parameters(provider: Provider, issuer_url: str, endpoint_url: str) -> dict[
         "AwsEndpointUrl": endpoint_url,
         "KeepData": "false",
         "FaceInspector": "opencv",
+        "CelebrityGate": "off",
+        "ImageJudge": LOCAL_JUDGE,
         "JwtIssuer": issuer_url,
         "JwtAudience": AUDIENCE,
         "ReplicateApiBaseUrl": provider.api_url,

@@ -142,6 +142,8 @@ def _summary(current: State, state_dir: Path) -> str:
         f"[bold]Replicate[/bold]  {current.replicate_url}",
         f"[bold]AWS[/bold]        {current.aws_endpoint_url}",
         f"[bold]Logs[/bold]       {current.logs}",
+        "[bold]Judges[/bold]     prompts in doubt and images: models of the same Replicate; "
+        "famous people in photos: nobody, for want of Rekognition",
         "",
     ]
     for name in READY_USERS:

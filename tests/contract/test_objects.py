@@ -145,14 +145,14 @@ def test_named_objects_are_deleted_there_or_not(ports: Ports) -> None:
 
 
 def test_the_same_url_comes_for_five_minutes(ports: Ports) -> None:
-    first, expires_at = ports.objects.presign(["a/1", "a/2"])
+    first, expires_at = ports.objects.presign(["users/a/1", "users/a/2"])
     ports.clock.advance(timedelta(minutes=4, seconds=59, microseconds=999_999))
-    again, same_end = ports.objects.presign(["a/1"])
+    again, same_end = ports.objects.presign(["users/a/1"])
     ports.clock.advance(timedelta(microseconds=1))
-    later, later_end = ports.objects.presign(["a/1"])
+    later, later_end = ports.objects.presign(["users/a/1"])
 
-    assert again["a/1"] == first["a/1"] != first["a/2"]
-    assert later["a/1"] != first["a/1"]
+    assert again["users/a/1"] == first["users/a/1"] != first["users/a/2"]
+    assert later["users/a/1"] != first["users/a/1"]
     assert (expires_at, same_end, later_end) == (
         WINDOW + timedelta(minutes=15),
         WINDOW + timedelta(minutes=15),
@@ -164,6 +164,14 @@ def test_a_url_names_its_object(ports: Ports) -> None:
     urls, _ = ports.objects.presign(["users/ana b/ü+&?#.webp"])
 
     assert unquote(urlsplit(urls["users/ana b/ü+&?#.webp"]).path).endswith("users/ana b/ü+&?#.webp")
+
+
+@pytest.mark.parametrize(
+    "key", ["quarantine/ana/gen_1/1/0", "incoming/ana/mdl_1/pho_1", "blocked/x", "/users/ana/x", ""]
+)
+def test_nobody_is_given_a_url_of_what_was_not_judged(ports: Ports, key: str) -> None:
+    with pytest.raises(ValueError, match="nobody may be shown"):
+        ports.objects.presign(["users/ana/generations/gen_1/1-0.webp", key])
 
 
 # S3 alone: what goes wrong on the way
@@ -237,9 +245,9 @@ def test_a_url_goes_to_the_buckets_own_host_or_to_the_endpoint_that_was_set(
 ) -> None:
     objects = S3Objects(boto3.client("s3", region_name=REGION, endpoint_url=endpoint), "images")
 
-    urls, _ = objects.presign(["a/1"])
+    urls, _ = objects.presign(["users/a/1"])
 
-    assert urls["a/1"].startswith(f"{base}a/1?X-Amz-Algorithm=AWS4-HMAC-SHA256&")
+    assert urls["users/a/1"].startswith(f"{base}users/a/1?X-Amz-Algorithm=AWS4-HMAC-SHA256&")
 
 
 def test_a_process_without_credentials_signs_nothing(on_aws: Ports, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,4 +255,4 @@ def test_a_process_without_credentials_signs_nothing(on_aws: Ports, monkeypatch:
     monkeypatch.setattr(s3, "get_session", lambda: SimpleNamespace(get_credentials=lambda: None))
 
     with pytest.raises(NoCredentialsError):
-        on_aws.objects.presign(["a/1"])
+        on_aws.objects.presign(["users/a/1"])

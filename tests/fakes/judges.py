@@ -30,7 +30,7 @@ class _FakeJudge(Generic[Thing]):
         self.decided: dict[str, Judgement] = {}
 
     @port_call
-    def ask(self, things: Sequence[Thing]) -> list[Judgement | Ticket]:
+    def ask(self, things: Sequence[Thing]) -> list[Judgement | Ticket | None]:
         self._may_fail()
         self.asked += things
         if not self.slow:

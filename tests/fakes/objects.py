@@ -10,7 +10,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from revela.domain.errors import Transient
-from revela.ports import Clock, Fetched, Upload
+from revela.ports import SHOWN, Clock, Fetched, Upload
 from tests.fakes.calls import Calls, port_call
 from tests.fakes.clock import FakeClock
 
@@ -85,6 +85,8 @@ class FakeObjects:
         return len(doomed)
 
     def presign(self, keys: Sequence[str]) -> tuple[dict[str, str], datetime]:
+        if not all(key.startswith(SHOWN) for key in keys):
+            raise ValueError("a URL of what nobody may be shown")
         now = self._clock.now()
         signed_at = now - timedelta(seconds=now.timestamp() % WINDOW.total_seconds())
         expires_at = signed_at + VALID

@@ -299,8 +299,11 @@ class Judge(Protocol[Judged]):
     nothing passes meanwhile.
     """
 
-    def ask(self, things: Sequence[Judged]) -> list[Judgement | Ticket]:
-        """Have each judged; return in their order what was said at once, or where the answer will be."""
+    def ask(self, things: Sequence[Judged]) -> list[Judgement | Ticket | None]:
+        """Have each judged; return in their order what was said at once, or where the answer will be.
+
+        None is for what it had no turn to ask about: ask again. The first is never None.
+        """
 
     def answer(self, ticket: Ticket) -> Judgement | Ticket:
         """Return what was said, or the ticket while nothing was. Raises TicketVoid: ask anew."""
@@ -351,6 +354,10 @@ class Fetched:
     version: str
 
 
+# Below these lies what may be shown to its owner: images that were judged, and clean copies of photos.
+SHOWN = ("users/", "photos/")
+
+
 class Objects(Protocol):
     """The bucket. Keys are made of the prefixes that rows name.
 
@@ -376,7 +383,10 @@ class Objects(Protocol):
         """Delete everything below and return how many there were."""
 
     def presign(self, keys: Sequence[str]) -> tuple[dict[str, str], datetime]:
-        """Return a URL for each key, and until when at least they all work."""
+        """Return a URL for each key, and until when at least they all work.
+
+        Raises ValueError for a key of what nobody may be shown: see `SHOWN`.
+        """
 
 
 @dataclass(frozen=True)

@@ -223,14 +223,15 @@ def test_turns_for_all_are_taken_at_once_and_kept() -> None:
     assert scene.clock.slept_until == [START, START + gap, START + 2 * gap]
 
 
-def test_without_a_turn_for_each_nothing_is_asked() -> None:
+def test_what_has_no_turn_is_not_asked_about_and_waits() -> None:
     scene = Scene(creates_per_minute=20)
 
-    with pytest.raises(JudgeUnavailable):
-        scene.judge.ask(["a", "b", "c", "d", "e"])
+    said = scene.judge.ask(["a", "b", "c", "d", "e"])
 
-    assert scene.requests == []
-    assert scene.clock.slept_until == []
+    asked = sum(found is not None for found in said)
+    assert 0 < asked < 5
+    assert said[asked:] == [None] * (5 - asked)
+    assert len(scene.requests) == asked
 
 
 def test_while_all_must_wait_nothing_is_asked(scene: Scene) -> None:
@@ -429,7 +430,7 @@ def test_what_failed_after_its_answer_was_held_is_asked_again_later(scene: Scene
         ("safe", None),
         ("\n\nsafe\n", None),
         ("unsafe\nS1", "violence"),
-        ("unsafe\nS2", "violence"),
+        ("unsafe\nS2", "other"),
         ("unsafe\nS3", "sexual"),
         ("\n\nunsafe\nS4", "minors"),
         ("unsafe\nS9", "violence"),

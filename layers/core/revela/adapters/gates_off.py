@@ -10,7 +10,7 @@ from revela.domain.judgement import Judgement, Ticket
 
 
 class NoImageJudge:
-    def ask(self, jpegs: Sequence[bytes]) -> list[Judgement | Ticket]:
+    def ask(self, jpegs: Sequence[bytes]) -> list[Judgement | Ticket | None]:
         return [Judgement() for _ in jpegs]
 
     def answer(self, ticket: Ticket) -> Judgement | Ticket:

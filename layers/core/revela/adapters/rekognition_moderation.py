@@ -94,7 +94,7 @@ class RekognitionImageJudge:
         self._client = client
         self._min_confidence = min_confidence
 
-    def ask(self, jpegs: Sequence[bytes]) -> list[Judgement | Ticket]:
+    def ask(self, jpegs: Sequence[bytes]) -> list[Judgement | Ticket | None]:
         return [self._judgement(jpeg) for jpeg in jpegs]
 
     def answer(self, ticket: Ticket) -> Judgement | Ticket:

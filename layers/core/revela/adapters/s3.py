@@ -15,7 +15,7 @@ from botocore.session import get_session
 
 from revela.adapters.presigning import GetSigner, PostSigner
 from revela.domain.errors import Transient
-from revela.ports import Fetched, Upload
+from revela.ports import SHOWN, Fetched, Upload
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -107,6 +107,8 @@ class S3Objects:
         return Upload(self._base_url(), fields)
 
     def presign(self, keys: Sequence[str]) -> tuple[dict[str, str], datetime]:
+        if not all(key.startswith(SHOWN) for key in keys):
+            raise ValueError("a URL of what nobody may be shown")
         now = self._world_time()
         signed_at = now - timedelta(seconds=now.timestamp() % WINDOW.total_seconds())
         signer = GetSigner(

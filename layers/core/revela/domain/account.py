@@ -65,9 +65,9 @@ class Suspension(BaseModel):
 
 
 class Account(BaseModel):
-    """`strikes_today` counts refused prompts and generations with blocked images; `blocks_today`, such images.
+    """`strikes_today` counts refused prompts and generations of which something was blocked.
 
-    `suspensions` counts how often strikes have suspended it.
+    `blocks_today` counts images that were; `suspensions`, how often strikes have suspended the account.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from revela.domain.errors import TicketVoid, Transient
+from revela.domain.errors import JudgeUnavailable, TicketVoid, Transient
 from revela.domain.generation import Generation, Quarantined
 from revela.domain.job import Event, Failure, State
 from revela.domain.judgement import Judgement, Ticket
@@ -46,6 +46,8 @@ def judge_outputs(row: Generation, *, ports: Ports, until: datetime) -> None:
             publish_outputs(row, judged, mine=mine, ports=ports)
             return
     except Transient as error:
+        if isinstance(error, JudgeUnavailable):
+            ports.telemetry.count("JudgeUnavailable")
         ports.telemetry.warning("judging_delayed", generation_id=row.id, reason=type(error).__name__)
     _wait(row, tuple(images), mine, ports)
 

@@ -28,6 +28,7 @@ def judge_prompt(row: Generation, *, ports: Ports) -> Judgement | Ticket:
     said = _answered(known, ports) if known is not None else None
     if said is None:
         (said,) = ports.prompt_judge.ask([text])
+        assert said is not None  # the first is always asked about
     if said == known:
         return said
     kept = JUDGEMENT_KEPT if isinstance(said, Judgement) else TICKET_KEPT

@@ -104,6 +104,7 @@ def _ask(
     try:
         said = ports.image_judge.ask([one.rendering for one in held])
     except Transient as error:
+        ports.telemetry.count("JudgeUnavailable")
         ports.telemetry.warning("judge_unavailable", generation_id=row.id, reason=type(error).__name__)
         return [None] * len(held)
     count_cost(said, ports)

@@ -93,6 +93,7 @@ def _judgement(row: Generation, ports: Ports) -> Judgement | Ticket | None:
     try:
         return judge_prompt(row, ports=ports)
     except JudgeUnavailable as error:
+        ports.telemetry.count("JudgeUnavailable")
         ports.telemetry.warning("judge_unavailable", generation_id=row.id, reason=str(error))
         return None
 

@@ -61,18 +61,20 @@ class ReplicateJudge(Generic[Thing]):
         self._render = render
         self._read = read
 
-    def ask(self, things: Sequence[Thing]) -> list[Judgement | Ticket]:
+    def ask(self, things: Sequence[Thing]) -> list[Judgement | Ticket | None]:
         if not things:
             return []
         now = self._clock.now()
         turns = self._pace.reserve_creates(len(things), now=now, before=now + SLOT_WAIT_MAX)
-        if len(turns.slots) < len(things):
+        if not turns.slots:
             raise JudgeUnavailable("no slots")
         hold_until = turns.slots[0] + HOLD_MAX
-        return [
+        # A young account may have a turn for one of them alone.
+        asked: list[Judgement | Ticket | None] = [
             self._asked(thing, slot, turns, hold_until)
-            for thing, slot in zip(things, turns.slots, strict=True)
+            for thing, slot in zip(things, turns.slots, strict=False)
         ]
+        return asked + [None] * (len(things) - len(asked))
 
     def answer(self, ticket: Ticket) -> Judgement | Ticket:
         # No slot is reserved: a visit of a job asks once for each of a handful, and visits are far apart.
@@ -159,7 +161,7 @@ def render_jpeg(jpeg: bytes) -> str:
 # Model card of Llama Guard 3, whose codes Llama Guard 4 keeps. None: no matter for pictures.
 _LLAMA_GUARD_CODES: Mapping[str, HarmCategory | None] = {
     "S1": "violence",  # violent crimes
-    "S2": "violence",  # non-violent crimes
+    "S2": "other",  # non-violent crimes
     "S3": "sexual",  # sex-related crimes
     "S4": "minors",  # child sexual exploitation
     "S5": None,  # defamation
