@@ -25,8 +25,9 @@ from revela.usecases.provider_predictions import cancel_at_provider
 
 # A claim, a create at its time-out and its record must fit into what is left of the function's time.
 ONE_CREATE_NEEDS = timedelta(seconds=40)
-# A judge may hold its answer for ten seconds, after as long a wait for its slot.
-ONE_JUDGEMENT_NEEDS = timedelta(seconds=25)
+# A judge waits up to ten seconds for its slot, and then asks as a create does. A job that is judged too late
+# to be created in the same run is created in the next: what was said is remembered.
+ONE_JUDGEMENT_NEEDS = timedelta(seconds=40)
 # What a create usually takes: those of a batch follow each other, so that the last begins after its slot.
 ONE_CREATE_TAKES = timedelta(seconds=0.5)
 
@@ -73,7 +74,7 @@ def _passed(
     for row in rows:
         with _apart(row, failed, ports):
             now = ports.clock.now()
-            if now + ONE_JUDGEMENT_NEEDS + ONE_CREATE_NEEDS > until:
+            if now + ONE_JUDGEMENT_NEEDS > until:
                 postpone(row, now, ports)
                 continue
             said = _judgement(row, ports)
