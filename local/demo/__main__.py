@@ -1,5 +1,7 @@
 """The main job before your eyes: images from three models, a model of one's own, credits that add up.
 
+What is refused, judged and blocked on the way is shown as well.
+
     python -m local.demo [--output DIR]
 
 Starts the whole system, uses its HTTP API as a frontend would, and ends everything it started.
@@ -23,7 +25,7 @@ from rich.table import Table
 from local import engine
 from local.__main__ import EXPECTED
 from local.commands import grant_credits
-from local.demo import images, own_model
+from local.demo import images, own_model, safety
 from local.demo.asking import DemoFailed, Json, ask, client, create, must
 from local.demo.place import OUTPUT, STATE_DIR
 from local.state import State
@@ -104,7 +106,12 @@ def _show(console: Console, current: State, output: Path) -> None:
         files = list(images.save(ended, output, {}))
         console.print()
 
-        console.print("[bold]4. A model of one's own[/]")
+        console.print("[bold]4. What is not made, and not shown[/]")
+        judged = safety.show(console, current, api)
+        files += images.save(judged, output, {})
+        console.print()
+
+        console.print("[bold]5. A model of one's own[/]")
         model, training = own_model.train(console, current, api)
         names = {model["id"]: own_model.NAME}
         same = [{**PORTRAIT, "model": made_by} for made_by in (model["id"], "flux-dev")]
@@ -113,8 +120,8 @@ def _show(console: Console, current: State, output: Path) -> None:
         files += images.save(portraits, output, {model["id"]: "my-model"})
         console.print()
 
-        console.print("[bold]5. Credits[/]")
-        _summarize(console, api, [*ended, *portraits], training, names)
+        console.print("[bold]6. Credits[/]")
+        _summarize(console, api, [*ended, *judged, *portraits], training, names)
         sheet = images.contact_sheet(files, output / "contact-sheet.png")
         console.print(f"\n{len(files)} images and their contact sheet are in [bold]{sheet.parent}/[/]")
 

@@ -23,6 +23,7 @@ PROGRESS = {
     "starting": 30,
     "processing": 55,
     "saving": 85,
+    "judging": 92,
     "succeeded": 100,
     "failed": 100,
     "canceled": 100,
