@@ -15,7 +15,7 @@ from revela.adapters.replicate.outputs import ReplicateOutputs
 from revela.adapters.replicate.provider import ReplicateProvider
 from revela.domain.errors import OutputUnusable, ProviderUnauthorized
 from revela.domain.prediction import PredictionStatus
-from revela.ports import CreatePrediction, Picture
+from revela.ports import CreatePrediction, Picture, Provenance
 from tests.contract.replicate_stand_in import TOKEN, server
 from tests.fakes.clock import FakeClock
 from tests.fakes.entropy import FakeEntropy
@@ -71,7 +71,7 @@ def test_an_output_is_the_picture_that_was_asked_for(
 
     with outputs.download(ended.output[0]) as file:
         assert pictures.inspect(file.path) == picture
-        thumbnail = pictures.thumbnail(file.path)
+        thumbnail = pictures.thumbnail(file.path, Provenance("gen_1", "flux-dev"))
 
     assert (thumbnail.width, thumbnail.height) == (512, 293)
     advance(origin, 3_700)

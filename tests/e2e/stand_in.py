@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 
 from local.state import State
 
+JUDGES = ("meta/llama-guard-3-8b", "falcons-ai/nsfw_image_detection")
 NO_ORDERS = {
     "lose_webhooks": 0,
     "double_webhooks": 0,
@@ -55,19 +57,39 @@ class StandIn:
         return self._http.get(url).raise_for_status().content
 
     def predictions(self, prompt: str) -> list[dict[str, Any]]:
-        """Return the predictions that were created with this prompt, newest first."""
+        """Return the predictions that make images of this prompt, newest first."""
         return self.predictions_by_prompt().get(prompt, [])
 
     def predictions_by_prompt(self) -> dict[str, list[dict[str, Any]]]:
-        """Return all predictions by what was asked for, newest first."""
+        """Return all predictions that make images by what was asked for, newest first."""
         found: dict[str, list[dict[str, Any]]] = {}
+        for prediction in self._predictions():
+            if prediction["model"] not in JUDGES:
+                found.setdefault(prediction["input"].get("prompt", ""), []).append(prediction)
+        return found
+
+    def judged(self, prompt: str) -> list[dict[str, Any]]:
+        """Return the predictions that judge this prompt, newest first."""
+        return [
+            prediction
+            for prediction in self._predictions()
+            if prediction["model"] in JUDGES and prediction["input"].get("prompt") == prompt
+        ]
+
+    def judging(self) -> list[dict[str, Any]]:
+        """Return the predictions of judges that have not ended."""
+        return [
+            prediction
+            for prediction in self._predictions()
+            if prediction["model"] in JUDGES and prediction["status"] in ("starting", "processing")
+        ]
+
+    def _predictions(self) -> Iterator[dict[str, Any]]:
         url: str | None = "/v1/predictions"
         while url:
             page = self._http.get(url).raise_for_status().json()
-            for prediction in page["results"]:
-                found.setdefault(prediction["input"].get("prompt", ""), []).append(prediction)
+            yield from page["results"]
             url = page["next"]
-        return found
 
     def trainings(self) -> list[dict[str, Any]]:
         """Return the hundred newest trainings, newest first."""
