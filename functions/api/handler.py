@@ -1,8 +1,9 @@
 """Answer the HTTP API: requests of users hold credits, write rows and queue work.
 
 Trigger   HTTP API, the routes of template.yaml; API Gateway has verified the token
-Changes   account, ledger; generation -> waiting | queued | canceled | gone; model -> draft | deleting;
-          photo -> awaiting_upload | gone; training -> queued | canceled; sends to the queues of both jobs
+Changes   account, ledger; generation -> waiting | queued | canceled | gone, and its appeal;
+          model -> draft | deleting, and its consent; photo -> awaiting_upload | gone;
+          training -> queued | canceled; sends to the queues of both jobs
 Delivery  at most once; clients repeat, and a POST that spends is safe to repeat under its Idempotency-Key
 """
 

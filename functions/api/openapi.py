@@ -48,6 +48,7 @@ EXAMPLE_ARGS = {
     "accepted": 3,
     "needed": 5,
     "left": 4,
+    "until": "2026-03-03 12:00 UTC",
 }
 EXAMPLE_INVALID_PARAMS = (InvalidParam("num_outputs", "out_of_range", {"minimum": 1, "maximum": 4}),)
 REQUEST_HEADERS: dict[str, Json] = {
@@ -149,7 +150,7 @@ def _operation(operation: Operation, catalog: Catalog) -> Json:
         described["parameters"] = parameters
     if operation.body:
         described["requestBody"] = {
-            "required": True,
+            "required": operation.body_required,
             "description": f"At most {BODY_MAX_BYTES} bytes.",
             "content": {
                 responses.CONTENT_TYPE: {
@@ -243,7 +244,7 @@ def _problem(status: int, codes: list[str]) -> Json:
             }
         },
     }
-    if status in (429, 503):
+    if status in (429, 503) or "account_suspended" in codes:
         described["headers"]["Retry-After"] = _header_ref("Retry-After")
     return described
 

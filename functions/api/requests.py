@@ -128,6 +128,11 @@ def json_object(event: APIGatewayProxyEventV2) -> dict[str, Any]:
     return body
 
 
+def json_object_if_any(event: APIGatewayProxyEventV2) -> dict[str, Any]:
+    """As `json_object`, of a request that needs no body: without one, an empty object."""
+    return json_object(event) if event.body else {}
+
+
 def query(event: APIGatewayProxyEventV2, schema: type[Parsed]) -> Parsed:
     return validated(schema, event.query_string_parameters or {})
 

@@ -19,6 +19,7 @@ ACCOUNT = schemas.Account(
             images_per_request=2,
             images_per_day=10,
             free_cancels_per_day=3,
+            free_blocks_per_day=3,
             trainings_at_once=0,
             models_kept=0,
         ),
@@ -32,6 +33,9 @@ ACCOUNT = schemas.Account(
     trainings=0,
     images_today=schemas.OfToday(used=2, limit=10, resets_at=datetime(2026, 3, 3, tzinfo=UTC)),
     cancels_today=schemas.OfToday(used=0, limit=3, resets_at=datetime(2026, 3, 3, tzinfo=UTC)),
+    blocks_today=schemas.OfToday(used=1, limit=3, resets_at=datetime(2026, 3, 3, tzinfo=UTC)),
+    strikes_today=schemas.OfToday(used=1, limit=10, resets_at=datetime(2026, 3, 3, tzinfo=UTC)),
+    suspension=None,
     created_at=CREATED_AT,
 )
 

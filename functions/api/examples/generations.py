@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from api import schemas
+from revela.domain import messages
 
 GENERATION_ID = "gen_01K4YVZ5M0QH8W3D9RJ2T6XBCE"
 CREATED_AT = datetime(2026, 3, 2, 12, 0, 0, 250_000, UTC)
@@ -25,6 +26,11 @@ REQUESTS = {
         num_outputs=2,
         seed=42,
     ),
+}
+
+APPEALS = {
+    "reason": schemas.AppealRequest(reason="It is a statue in a museum."),
+    "without": schemas.AppealRequest(),
 }
 
 QUEUED = schemas.Generation(
@@ -51,6 +57,8 @@ QUEUED = schemas.Generation(
     completed_at=None,
     poll_after_s=2,
     outputs=[],
+    blocked=[],
+    appeal=None,
     error=None,
 )
 
@@ -78,6 +86,25 @@ SUCCEEDED = QUEUED.model_copy(
                 thumbnail_height=350,
             )
         ],
+    }
+)
+
+APPEALED_AT = datetime(2026, 3, 2, 12, 4, 51, 730_000, UTC)
+
+APPEALED = SUCCEEDED.model_copy(
+    update={
+        "params": QUEUED.params.model_copy(update={"prompt": "a museum of sculpture", "num_outputs": 2}),
+        "credits": schemas.JobCredits(estimated=6, held=0, charged=3, refunded=3),
+        "updated_at": APPEALED_AT,
+        "blocked": [
+            schemas.Blocked(
+                index=1,
+                category="nudity",
+                reason=messages.text(messages.BLOCKS, "nudity", "en"),
+                appealable_until=COMPLETED_AT + timedelta(days=7),
+            )
+        ],
+        "appeal": schemas.Appeal(appealed_at=APPEALED_AT, reason=APPEALS["reason"].reason),
     }
 )
 

@@ -12,6 +12,7 @@ MODEL_ID = "mdl_01K4YW0C8N3VZJ5T7RQ2M9XHBD"
 TRAINING_ID = "trn_01K4YW7P2G6DZK8S0AEV4B3XNC"
 CREATED_AT = datetime(2026, 3, 2, 12, 0, 20, 500_000, UTC)
 TRAINED_AT = datetime(2026, 3, 2, 12, 31, 4, tzinfo=UTC)
+WITHDRAWN_AT = datetime(2026, 4, 1, 9, 15, tzinfo=UTC)
 
 REQUESTS = {
     "face": schemas.ModelRequest(
@@ -44,7 +45,7 @@ DRAFT = schemas.Model(
     kind="face",
     class_word="woman",
     trigger_word="ZOKLIRAF",
-    consent=schemas.Consent(accepted_at=CREATED_AT, text_version="2026-03"),
+    consent=schemas.Consent(accepted_at=CREATED_AT, text_version="2026-03", withdrawn_at=None),
     versions=[],
     chosen_version=None,
     created_at=CREATED_AT,
@@ -80,6 +81,12 @@ READY = DRAFT.model_copy(
 )
 DELETING = READY.model_copy(
     update={"status": "deleting", "next_step": _next("wait_for_deletion"), "poll_after_s": 30}
+)
+WITHDRAWN = DELETING.model_copy(
+    update={
+        "consent": READY.consent.model_copy(update={"withdrawn_at": WITHDRAWN_AT}),
+        "updated_at": WITHDRAWN_AT,
+    }
 )
 MODELS = schemas.ModelPage(
     items=[

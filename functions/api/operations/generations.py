@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from api import schemas
 from api.examples import generations as examples
-from api.operations.operation import RATE_LIMIT, SIGNED_IN, Operation, Success
+from api.operations.operation import BODY, RATE_LIMIT, SIGNED_IN, Operation, Success
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
@@ -27,6 +27,7 @@ OPERATIONS: tuple[Operation, ...] = (
         (
             "malformed_json",
             "insufficient_credits",
+            "account_suspended",
             "write_conflict",
             "request_too_large",
             "unsupported_media_type",
@@ -102,6 +103,28 @@ OPERATIONS: tuple[Operation, ...] = (
             ),
         ),
         ("not_found", "generation_saving", "generation_ended", *SIGNED_IN),
+    ),
+    Operation(
+        "post",
+        "/v1/generations/{id}/appeal",
+        "appealGeneration",
+        "Generations",
+        "Appeal against blocked images",
+        "Has somebody of the service look at them again; `reason` is kept for them. Possible as long as a "
+        "blocked image is kept (`appealable_until`). Asking again changes nothing. May come without a body.",
+        (
+            Success(
+                202,
+                "The generation, with its appeal.",
+                schemas.Generation,
+                ("ETag", "Content-Language"),
+                examples.APPEALED,
+            ),
+        ),
+        (*BODY, "not_found", "nothing_to_appeal", "appeal_too_late", *SIGNED_IN),
+        body=schemas.AppealRequest,
+        body_required=False,
+        body_examples=examples.APPEALS,
     ),
     Operation(
         "delete",

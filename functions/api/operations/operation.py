@@ -13,6 +13,7 @@ STATUS_OF: dict[str, int] = {
     "malformed_json": 400,
     "unauthorized": 401,
     "insufficient_credits": 402,
+    "account_suspended": 403,
     "plan_without_models": 403,
     "plan_without_trainings": 403,
     "not_found": 404,
@@ -20,6 +21,8 @@ STATUS_OF: dict[str, int] = {
     "generation_running": 409,
     "generation_saving": 409,
     "generation_ended": 409,
+    "nothing_to_appeal": 409,
+    "appeal_too_late": 409,
     "too_few_photos": 409,
     "too_many_photos": 409,
     "too_many_rejected_photos": 409,
@@ -62,7 +65,10 @@ class Success:
 
 @dataclass(frozen=True)
 class Operation:
-    """`id` is the operationId; path parameters are those in braces; `headers` those it reads."""
+    """`id` is the operationId; path parameters are those in braces; `headers` those it reads.
+
+    `body` None: it takes none.
+    """
 
     method: Literal["get", "post", "patch", "delete"]
     path: str
@@ -75,5 +81,6 @@ class Operation:
     public: bool = False
     query: type[schemas.Wire] | None = None
     body: type[schemas.Wire] | None = None
+    body_required: bool = True
     body_examples: Mapping[str, schemas.Wire] = field(default_factory=dict)
     headers: tuple[str, ...] = ("Accept-Language",)

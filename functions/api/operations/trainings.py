@@ -39,6 +39,7 @@ OPERATIONS: tuple[Operation, ...] = (
         (
             *BODY,
             "insufficient_credits",
+            "account_suspended",
             "plan_without_trainings",
             "not_found",
             "too_few_photos",

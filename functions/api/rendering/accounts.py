@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from api import schemas
 from revela.domain import ledger, messages, plans
+from revela.domain.account import Suspension
 from revela.ports import Page
 from revela.usecases.show_account import AccountView
 
@@ -33,6 +34,13 @@ def account(view: AccountView, language: messages.Language) -> schemas.Account:
         cancels_today=schemas.OfToday(
             used=view.cancels_today, limit=view.plan.free_cancels_per_day, resets_at=view.day_ends_at
         ),
+        blocks_today=schemas.OfToday(
+            used=view.blocks_today, limit=view.plan.free_blocks_per_day, resets_at=view.day_ends_at
+        ),
+        strikes_today=schemas.OfToday(
+            used=view.strikes_today, limit=view.strikes_per_day, resets_at=view.day_ends_at
+        ),
+        suspension=_suspension(view.suspension, language) if view.suspension else None,
         created_at=shown.created_at,
     )
 
@@ -67,7 +75,19 @@ def plan(offered: plans.Plan, language: messages.Language) -> schemas.Plan:
             images_per_request=offered.images_per_request,
             images_per_day=offered.images_per_day,
             free_cancels_per_day=offered.free_cancels_per_day,
+            free_blocks_per_day=offered.free_blocks_per_day,
             trainings_at_once=offered.trainings_at_once,
             models_kept=offered.models_kept,
         ),
+    )
+
+
+def _suspension(found: Suspension, language: messages.Language) -> schemas.Suspension:
+    # The sentence that requests are refused with meanwhile.
+    until = {"until": f"{found.until:%Y-%m-%d %H:%M} UTC"}
+    return schemas.Suspension(
+        reason=found.reason,
+        sentence=messages.text(messages.ERRORS, "account_suspended", language, until),
+        since=found.since,
+        until=found.until,
     )

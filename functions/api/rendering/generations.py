@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from api import schemas
 from revela.domain import messages
-from revela.domain.generation import Generation, Output
+from revela.domain.generation import Blocked, Generation, Output
 from revela.domain.job import Job, State
 from revela.ports import Page
 from revela.usecases.show_generation import GenerationView
@@ -16,6 +16,7 @@ POLL_AFTER_S = {
     State.STARTING: 2,
     State.PROCESSING: 2,
     State.SAVING: 1,
+    State.JUDGING: 2,
 }
 
 
@@ -35,6 +36,10 @@ def generation(view: GenerationView, language: messages.Language) -> schemas.Gen
         completed_at=row.completed_at,
         poll_after_s=poll_after_s(row),
         outputs=[_output(output, view) for output in row.outputs],
+        blocked=[_blocked(image, language) for image in row.blocked],
+        appeal=schemas.Appeal(appealed_at=row.appeal.appealed_at, reason=row.appeal.reason)
+        if row.appeal
+        else None,
         error=_failure(row, language),
     )
 
@@ -75,8 +80,21 @@ def _output(output: Output, view: GenerationView) -> schemas.Output:
     )
 
 
+def _blocked(image: Blocked, language: messages.Language) -> schemas.Blocked:
+    """Nothing that leads to the image: its key is for whoever hears an appeal."""
+    return schemas.Blocked(
+        index=image.index,
+        category=image.category,
+        reason=messages.text(messages.BLOCKS, image.category, language),
+        appealable_until=image.appealable_until,
+    )
+
+
 def _failure(row: Generation, language: messages.Language) -> schemas.Failure | None:
     if row.failure is None:
         return None
     code = row.failure.code
-    return schemas.Failure(code=code, message=messages.text(messages.FAILURES, code, language))
+    # The other texts say that nothing was charged.
+    charged = row.credits_charged and code in messages.CHARGED_FAILURES
+    texts = messages.CHARGED_FAILURES if charged else messages.FAILURES
+    return schemas.Failure(code=code, message=messages.text(texts, code, language))

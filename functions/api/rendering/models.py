@@ -54,7 +54,11 @@ def _summary(row: PersonalModel) -> schemas.ModelSummary:
         kind=row.kind.value,
         class_word=row.class_word,
         trigger_word=row.trigger_word,
-        consent=schemas.Consent(accepted_at=row.consent.accepted_at, text_version=row.consent.text_version),
+        consent=schemas.Consent(
+            accepted_at=row.consent.accepted_at,
+            text_version=row.consent.text_version,
+            withdrawn_at=row.consent.withdrawn_at,
+        ),
         versions=[
             schemas.ModelVersion(
                 id=version.id,

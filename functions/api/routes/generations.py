@@ -1,4 +1,4 @@
-"""/v1/generations: ask for images, look at them, cancel, delete."""
+"""/v1/generations: ask for images, look at them, cancel, appeal, delete."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from api.requests import (
     generation_ref,
     idempotency_key,
     json_object,
+    json_object_if_any,
     language,
     matches,
     possible,
@@ -27,6 +28,7 @@ from revela.domain.errors import InvalidParam, InvalidRequest
 from revela.domain.generation import Generation
 from revela.domain.job import State
 from revela.usecases.accept_generation import AcceptGeneration
+from revela.usecases.appeal_generation import AppealGeneration
 from revela.usecases.image_models import OWN
 from revela.usecases.list_generations import ListGenerations
 from revela.usecases.show_generation import GenerationView
@@ -75,10 +77,8 @@ def list_page() -> Response[str]:
 def show(generation_id: str) -> Response[str]:
     event = router.event
     view = bootstrap.show_generation()(generation_ref(event, generation_id))
-    # Weak: URLs are signed with the credentials of the process, which differ while all else is the same.
-    etag = f'W/"{view.tag}-{language(event)}"'
-    headers = {"ETag": etag, **poll(rendering.poll_after_s(view.generation)), **localized(router.event)}
-    if matches(event, etag):
+    headers = _headers(view)
+    if matches(event, headers["ETag"]):
         return without_body(304, {"Cache-Control": PRIVATE, **headers})
     return answer(rendering.generation(view, language(event)), headers=headers)
 
@@ -89,6 +89,16 @@ def cancel(generation_id: str) -> Response[str]:
     return _one(row, status=202 if row.state.live else 200)
 
 
+@router.post("/v1/generations/<generation_id>/appeal")
+def appeal(generation_id: str) -> Response[str]:
+    event = router.event
+    ref = generation_ref(event, generation_id)
+    wanted = validated(schemas.AppealRequest, json_object_if_any(event))
+    bootstrap.appeal_generation()(AppealGeneration(ref, wanted.reason))
+    view = bootstrap.show_generation()(ref)
+    return answer(rendering.generation(view, language(event)), status=202, headers=_headers(view))
+
+
 @router.delete("/v1/generations/<generation_id>")
 def delete(generation_id: str) -> Response[str]:
     bootstrap.delete_generation()(generation_ref(router.event, generation_id))
@@ -97,6 +107,16 @@ def delete(generation_id: str) -> Response[str]:
 
 def _of_own_model(model_id: object) -> TypeGuard[str]:
     return isinstance(model_id, str) and model_id.startswith(OWN)
+
+
+def _headers(view: GenerationView) -> dict[str, str]:
+    event = router.event
+    return {
+        # Weak: URLs are signed with the credentials of the process, which differ while all else is the same.
+        "ETag": f'W/"{view.tag}-{language(event)}"',
+        **poll(rendering.poll_after_s(view.generation)),
+        **localized(event),
+    }
 
 
 def _one(row: Generation, *, status: int, headers: dict[str, str] | None = None) -> Response[str]:

@@ -72,6 +72,13 @@ def delete(model_id: str) -> Response[str]:
     return _one(bootstrap.show_model()(ref), status=202)
 
 
+@router.delete("/v1/models/<model_id>/consent")
+def withdraw_consent(model_id: str) -> Response[str]:
+    ref = model_ref(router.event, model_id)
+    bootstrap.withdraw_consent()(ref)
+    return _one(bootstrap.show_model()(ref), status=202)
+
+
 def _one(view: ModelView, *, status: int = 200, headers: dict[str, str] | None = None) -> Response[str]:
     shown = rendering.model(view, language(router.event))
     return answer(shown, status=status, headers={**(headers or {}), **_headers(view)})

@@ -13,6 +13,7 @@ from api.schemas.account import (
     OfToday,
     Plan,
     PlanLimits,
+    Suspension,
 )
 from api.schemas.catalog import (
     Catalog,
@@ -27,6 +28,9 @@ from api.schemas.catalog import (
     Sizes,
 )
 from api.schemas.generations import (
+    Appeal,
+    AppealRequest,
+    Blocked,
     Failure,
     Generation,
     GenerationPage,
@@ -94,6 +98,9 @@ __all__ = [
     "Account",
     "AdviceQuery",
     "AdviceRemark",
+    "Appeal",
+    "AppealRequest",
+    "Blocked",
     "Catalog",
     "CatalogFineTune",
     "CatalogModel",
@@ -148,6 +155,7 @@ __all__ = [
     "Said",
     "Size",
     "Sizes",
+    "Suspension",
     "Training",
     "TrainingAdvice",
     "TrainingFailure",

@@ -15,6 +15,7 @@ class PlanLimits(Wire):
     images_per_request: int
     images_per_day: int
     free_cancels_per_day: int
+    free_blocks_per_day: int
     trainings_at_once: int
     models_kept: int
 
@@ -55,6 +56,15 @@ class OfToday(Wire):
     resets_at: Time
 
 
+class Suspension(Wire):
+    """Nothing can be asked for before `until`; what there is can be looked at, appealed and deleted."""
+
+    reason: Literal["too_many_refusals"]
+    sentence: str
+    since: Time
+    until: Time
+
+
 class Account(Wire):
     plan: Plan
     credits: Credits
@@ -66,6 +76,14 @@ class Account(Wire):
     cancels_today: OfToday = Field(
         description="Cancels of what was already being made: free up to the limit, charged beyond it."
     )
+    blocks_today: OfToday = Field(
+        description="Images that the safety check held back: free up to the limit, charged beyond it."
+    )
+    strikes_today: OfToday = Field(
+        description="Refused prompts, and generations with blocked images: one more than the limit suspends "
+        "the account."
+    )
+    suspension: Suspension | None = Field(description="Null once it is over.")
     created_at: Time
 
 

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
-from api.schemas.wire import PageQuery, Time, Url, Wire
+from api.schemas.wire import PageQuery, Time, Url, Wire, written
 
-Status = Literal["waiting", "queued", "starting", "processing", "saving", "succeeded", "failed", "canceled"]
+Status = Literal[
+    "waiting", "queued", "starting", "processing", "saving", "judging", "succeeded", "failed", "canceled"
+]
+Harm = Literal["sexual", "nudity", "minors", "violence", "hate", "self_harm", "drugs", "other"]
+REASON_MAX = 1000
+
+
+def _reason(reason: str | None) -> str | None:
+    """A form that was left empty gives no reason."""
+    if reason is None:
+        return None
+    return written(reason.replace("\r\n", "\n"), maximum=REASON_MAX, lines=True) or None
 
 
 class GenerationRequest(Wire):
@@ -36,6 +47,14 @@ class GenerationRequest(Wire):
 class GenerationsQuery(PageQuery):
     status: Status | None = Field(None, description="Only generations in this state.")
     model: str | None = Field(None, description="Only generations of this model: the catalog's, or your own.")
+
+
+class AppealRequest(Wire):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    reason: Annotated[
+        str | None, AfterValidator(_reason), Field(json_schema_extra={"maxLength": REASON_MAX})
+    ] = Field(None, description="Why it should be looked at again, in the user's own words.")
 
 
 class GenerationParams(Wire):
@@ -79,6 +98,24 @@ class Output(Wire):
     thumbnail_height: int
 
 
+class Blocked(Wire):
+    """One image that was made and is not shown: why, as a stable word and in the caller's language."""
+
+    index: int
+    category: Harm
+    reason: str
+    appealable_until: Time | None = Field(
+        description="It is kept until then, and somebody can look at it again; null when it is not kept."
+    )
+
+
+class Appeal(Wire):
+    """What the user said against the blocked images, once; whoever operates the service is told."""
+
+    appealed_at: Time
+    reason: str | None
+
+
 class Failure(Wire):
     """Why there are no images: a stable code, and a sentence in the language of Accept-Language."""
 
@@ -102,6 +139,8 @@ class Generation(Wire):
     completed_at: Time | None
     poll_after_s: int | None = Field(description="Ask again after so many seconds; null once it has ended.")
     outputs: list[Output]
+    blocked: list[Blocked] = Field(description="Images that the safety check holds back.")
+    appeal: Appeal | None
     error: Failure | None
 
 

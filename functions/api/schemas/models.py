@@ -76,6 +76,7 @@ class ModelChange(Wire):
 class Consent(Wire):
     accepted_at: Time
     text_version: str
+    withdrawn_at: Time | None = Field(description="From then on nothing is made with the model.")
 
 
 class ModelVersion(Wire):

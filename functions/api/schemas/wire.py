@@ -29,15 +29,20 @@ def not_accepted(code: str, **args: int) -> PydanticCustomError:
     return PydanticCustomError(OUR_OWN, "{code}", {"code": code, **args})
 
 
-def _named(name: str) -> str:
-    """Return a name without the space around it."""
+def written(text: str, *, maximum: int, lines: bool = False) -> str:
+    """Return what somebody wrote, on one line or several, without the space around it."""
+    of_a_line = text.replace("\n", "") if lines else text
     # Controls, lone surrogates, and what breaks lines; joiners stay, for emoji are made of them.
-    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in name):
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in of_a_line):
         raise not_accepted("control_characters")
-    if not (stripped := name.strip()):
+    if len(stripped := text.strip()) > maximum:
+        raise not_accepted("too_long", maximum=maximum)
+    return stripped
+
+
+def _named(name: str) -> str:
+    if not (stripped := written(name, maximum=NAME_MAX)):
         raise not_accepted("must_not_be_empty")
-    if len(stripped) > NAME_MAX:
-        raise not_accepted("too_long", maximum=NAME_MAX)
     return stripped
 
 

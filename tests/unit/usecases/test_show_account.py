@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from revela.domain import account as accounts
 from revela.domain.ledger import EntryKind
 from revela.usecases.grant_credits import GrantCredits, grant_credits
 from revela.usecases.show_account import show_account
@@ -26,6 +27,33 @@ def test_the_days_images_are_counted_until_midnight_utc(system: System, ports: F
 
     ports.clock.advance(shown.day_ends_at - ports.clock.now())
     assert show_account(ANA, ports=ports).images_today == 0
+
+
+def test_blocks_and_strikes_are_counted_until_midnight_utc(ports: FakePorts) -> None:
+    account = show_account(ANA, ports=ports).account
+    ports.store.accounts[ANA] = account.model_copy(update={"blocks_today": 2, "strikes_today": 1})
+
+    shown = show_account(ANA, ports=ports)
+    assert (shown.blocks_today, shown.plan.free_blocks_per_day) == (2, 3)
+    assert (shown.strikes_today, shown.strikes_per_day) == (1, ports.policies.strikes_per_day)
+
+    ports.clock.advance(shown.day_ends_at - ports.clock.now())
+    tomorrow = show_account(ANA, ports=ports)
+    assert (tomorrow.blocks_today, tomorrow.strikes_today) == (0, 0)
+
+
+def test_a_suspension_is_shown_until_it_is_over(ports: FakePorts) -> None:
+    account = show_account(ANA, ports=ports).account
+    suspended = accounts.strike(account, limit=0, now=ports.clock.now())
+    ports.store.accounts[ANA] = suspended
+    assert suspended.suspension is not None
+
+    lasts = suspended.suspension.until - ports.clock.now()
+    ports.clock.advance(lasts - timedelta(seconds=1))
+    assert show_account(ANA, ports=ports).suspension == suspended.suspension
+
+    ports.clock.advance(timedelta(seconds=1))
+    assert show_account(ANA, ports=ports).suspension is None
 
 
 def test_lapsed_credits_are_left_out_without_writing_anything(ports: FakePorts) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from revela.domain import account as accounts
-from revela.domain.account import Account
+from revela.domain.account import Account, Suspension
 from revela.domain.plans import Plan
 from revela.ports import Ports
 from revela.usecases.open_account import open_account
@@ -17,13 +17,19 @@ from revela.usecases.open_account import open_account
 class AccountView:
     """`images_today` counts what was asked for since midnight UTC, less what was not delivered.
 
-    `cancels_today` counts the cancels of jobs that were running.
+    `cancels_today` counts the cancels of jobs that were running, `blocks_today` images that were blocked,
+    `strikes_today` what counts against the user: one more than `strikes_per_day` suspends the account.
+    `suspension` is None once it is over.
     """
 
     account: Account
     plan: Plan
     images_today: int
     cancels_today: int
+    blocks_today: int
+    strikes_today: int
+    strikes_per_day: int
+    suspension: Suspension | None
     day_ends_at: datetime
     day_ends_in_s: int
 
@@ -46,6 +52,10 @@ def view(account: Account, *, ports: Ports) -> AccountView:
         plan=ports.catalog.plan(account.plan),
         images_today=account.images_today if today else 0,
         cancels_today=account.cancels_today if today else 0,
+        blocks_today=account.blocks_today if today else 0,
+        strikes_today=account.strikes_today if today else 0,
+        strikes_per_day=ports.policies.strikes_per_day,
+        suspension=account.suspension if accounts.suspended(account, now) else None,
         day_ends_at=day_ends_at,
         day_ends_in_s=math.ceil((day_ends_at - now).total_seconds()),
     )

@@ -12,8 +12,10 @@ from revela.ports import Ref
 from revela.usecases.grant_credits import GrantCredits, grant_credits
 from tests.examples import a_generation
 from tests.fakes.clock import START
+from tests.fakes.pictures import picture_bytes
 from tests.unit.functions.api.client import ANA, ApiPorts
 from tests.unit.usecases.model_life import ModelLife
+from tests.unit.usecases.system import System
 
 ID = "gen_01K4YVZ5M0QH8W3D9RJ2T6XBCE"
 PARAMS = {
@@ -79,6 +81,21 @@ def output(id_: str, index: int, user: str = ANA) -> Output:
         thumbnail_width=512,
         thumbnail_height=512,
     )
+
+
+def judged(ports: ApiPorts, *harms: str | None, **requested: Any) -> Generation:
+    """Have a generation made of an image for each harm, which the judge blocks; None: of one that passes."""
+    return made(ports, System(ports).accept(num_outputs=len(harms), **requested), *harms)
+
+
+def made(ports: ApiPorts, row: Generation, *harms: str | None) -> Generation:
+    """Have the images of a generation made that was accepted; harms as of `judged`."""
+    system = System(ports)
+    prediction = system.prediction(system.started(row))
+    urls = [f"https://replicate.delivery/{prediction.id}/out-{index}.webp" for index in range(len(harms))]
+    for url, harm in zip(urls, harms, strict=True):
+        ports.outputs.files[url] = picture_bytes(name=f"harm:{harm}" if harm else url)
+    return system.hear(row, ports.provider.succeed(prediction.id, urls))
 
 
 def subscribed(ports: ApiPorts, plan: str = "pro", user: str = ANA) -> ModelLife:

@@ -63,6 +63,7 @@ def test_the_account_tells_plan_credits_and_what_is_under_way(api: Client) -> No
             "images_per_request": 2,
             "images_per_day": 10,
             "free_cancels_per_day": 3,
+            "free_blocks_per_day": 3,
             "trainings_at_once": 0,
             "models_kept": 0,
         },
@@ -71,6 +72,9 @@ def test_the_account_tells_plan_credits_and_what_is_under_way(api: Client) -> No
     assert (shown["running"], shown["waiting"], shown["trainings"]) == (1, 1, 0)
     assert shown["images_today"] == {"used": 4, "limit": 10, "resets_at": "2026-03-03T00:00:00.000Z"}
     assert shown["cancels_today"] == {"used": 0, "limit": 3, "resets_at": "2026-03-03T00:00:00.000Z"}
+    assert shown["blocks_today"] == {"used": 0, "limit": 3, "resets_at": "2026-03-03T00:00:00.000Z"}
+    assert shown["strikes_today"] == {"used": 0, "limit": 10, "resets_at": "2026-03-03T00:00:00.000Z"}
+    assert shown["suspension"] is None
     assert [(grant["id"], grant["remaining"]) for grant in shown["grants"]] == [("plan:free", 8)]
 
 

@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.functions.api.client import ApiPorts, Client
-from tests.unit.functions.api.rows import subscribed
+from tests.unit.functions.api.rows import judged, subscribed
 
 FIELDS = {
+    "/v1/generations/{generation}/appeal": ("POST", ("reason",)),
     "/v1/models": ("POST", ("name", "kind", "class_word", "trigger_word", "consent")),
     "/v1/models/{model}": ("PATCH", ("name", "chosen_version")),
     "/v1/models/{model}/photos": ("POST", ("files",)),
@@ -42,8 +43,9 @@ def test_any_body_is_answered(path: str, api: Client, ports: ApiPorts) -> None:
     life = subscribed(ports, "developer")
     model = life.create()
     photo = life.checked(model)
+    blocked = judged(ports, "nudity")
     method, fields = FIELDS[path]
-    address = path.format(model=model.id, photo=photo.id)
+    address = path.format(model=model.id, photo=photo.id, generation=blocked.id)
 
     @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(st.dictionaries(st.sampled_from([*fields, "another"]), VALUES))

@@ -11,7 +11,7 @@ from revela.domain.job import State
 from revela.ports import Ref
 from tests.fakes import FakeEntropy
 from tests.unit.functions.api.client import ANA, EVENTS, ApiPorts, Client, sample
-from tests.unit.functions.api.rows import ID, stored, subscribed, succeeded
+from tests.unit.functions.api.rows import ID, judged, stored, subscribed, succeeded
 from tests.unit.usecases.model_life import ModelLife
 
 ULID = ID.removeprefix("gen_")
@@ -76,6 +76,16 @@ def delete(api: Client, ports: ApiPorts) -> None:
 
     assert answer.status == 204
     assert ports.store.generations == {}
+
+
+def appeal(api: Client, ports: ApiPorts) -> None:
+    ports.entropy = FirstIds()
+    judged(ports, "nudity")
+
+    answer = api.send(sample("appeal"))
+
+    assert (answer.status, answer.json["id"]) == (202, ID)
+    assert answer.json["appeal"]["reason"] == "It is a statue in a museum."
 
 
 def account(api: Client, ports: ApiPorts) -> None:
@@ -169,6 +179,15 @@ def delete_model(api: Client, ports: ApiPorts) -> None:
     assert api.send(sample("delete_model")).json["status"] == "deleting"
 
 
+def withdraw_consent(api: Client, ports: ApiPorts) -> None:
+    hands(ports).create()
+
+    answer = api.send(sample("withdraw_consent"))
+
+    assert (answer.status, answer.json["status"]) == (202, "deleting")
+    assert answer.json["consent"]["withdrawn_at"] is not None
+
+
 def request_photo_uploads(api: Client, ports: ApiPorts) -> None:
     hands(ports).create()
 
@@ -242,6 +261,7 @@ EFFECTS: dict[str, Callable[[Client, ApiPorts], None]] = {
     "list": list_,
     "get": get,
     "cancel": cancel,
+    "appeal": appeal,
     "delete": delete,
     "create_model": create_model,
     "create_model_without_consent": create_model_without_consent,
@@ -249,6 +269,7 @@ EFFECTS: dict[str, Callable[[Client, ApiPorts], None]] = {
     "get_model": get_model,
     "change_model": change_model,
     "delete_model": delete_model,
+    "withdraw_consent": withdraw_consent,
     "request_photo_uploads": request_photo_uploads,
     "list_photos": list_photos,
     "change_photo": change_photo,

@@ -97,5 +97,5 @@ def test_a_refused_query_says_what_would_be_taken(api: Client) -> None:
         "limit": "must be from 1 to 100",
         "staus": "is not a field of this request; it takes limit, cursor, status, model",
         "status": "must be one of: waiting, queued, starting, processing, saving, "
-        "succeeded, failed, canceled",
+        "judging, succeeded, failed, canceled",
     }

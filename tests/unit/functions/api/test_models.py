@@ -35,7 +35,11 @@ def test_a_model_begins_as_a_draft_that_says_what_to_do_next(api: Client, ports:
         "class_word": "woman",
         "trigger_word": "ZOKLIRAF",
     }
-    assert model["consent"] == {"accepted_at": "2026-03-02T12:00:00.000Z", "text_version": "2026-03"}
+    assert model["consent"] == {
+        "accepted_at": "2026-03-02T12:00:00.000Z",
+        "text_version": "2026-03",
+        "withdrawn_at": None,
+    }
     assert (model["versions"], model["chosen_version"], model["latest_training"]) == ([], None, None)
     assert model["next_step"]["code"] == "upload_photos"
     assert model["photos"]["readiness"] == "not_trainable"
@@ -144,6 +148,18 @@ def test_a_class_word_is_a_word_or_three(word: str, api: Client, ports: ApiPorts
     subscribed(ports)
 
     assert api.post("/v1/models", GOOD | {"class_word": word}).json["class_word"] == word
+
+
+def test_words_of_a_model_are_held_to_the_policy_of_prompts(api: Client, ports: ApiPorts) -> None:
+    model = subscribed(ports).create()
+
+    created = api.post("/v1/models", GOOD | {"name": "Ana pelada"}, headers={"Accept-Language": "pt-BR"})
+    renamed = api.patch(f"/v1/models/{model.id}", {"name": "Naked Ana"})
+
+    for answer in (created, renamed):
+        assert (answer.status, answer.json["code"]) == (422, "prompt_refused")
+        assert answer.invalid == {"name": "refused_sexual"}
+    assert [row.name for row in ports.store.models.values()] == ["Ana"]
 
 
 def test_two_models_do_not_answer_to_one_word(api: Client, ports: ApiPorts) -> None:
@@ -343,6 +359,7 @@ PLACES = [
     ("GET", "/v1/models/{model}", None),
     ("PATCH", "/v1/models/{model}", {"name": "x"}),
     ("DELETE", "/v1/models/{model}", None),
+    ("DELETE", "/v1/models/{model}/consent", None),
     ("POST", "/v1/models/{model}/photos", {"files": [{"content_type": "image/jpeg"}]}),
     ("GET", "/v1/models/{model}/photos", None),
     ("PATCH", "/v1/models/{model}/photos/{photo}", {"category": "face"}),

@@ -16,6 +16,7 @@ from api.examples.trainings import REQUESTS as TRAINING_REQUESTS
 from api.openapi import document
 from revela.domain import messages, training_messages
 from revela.domain.errors import InvalidRequest
+from revela.domain.judgement import HARM_CATEGORIES
 from tests.fakes import load_catalog
 from tests.unit.functions.api.client import DOCUMENT
 
@@ -165,3 +166,16 @@ def test_a_texts_code_is_one_of_those_that_are_documented() -> None:
     assert set(training_messages.TRAINING_REMEDIES) == set(training_messages.TRAINING_FAILURES)
     for name, catalog in texts.items():
         assert schemas[name]["properties"]["code"]["enum"] == list(catalog), name
+    assert schemas["Blocked"]["properties"]["category"]["enum"] == list(HARM_CATEGORIES)
+    assert set(messages.BLOCKS) == set(HARM_CATEGORIES)
+
+
+def test_only_an_appeal_may_come_without_a_body() -> None:
+    optional = [
+        operation["operationId"]
+        for methods in DOCUMENT["paths"].values()
+        for operation in methods.values()
+        if not operation.get("requestBody", {"required": True})["required"]
+    ]
+
+    assert optional == ["appealGeneration"]

@@ -1,9 +1,10 @@
-"""The routes of models, photos and trainings over the adapters that are deployed, on AWS in process."""
+"""Routes over the adapters that are deployed, on AWS in process: what is stored comes back as it was."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import boto3
@@ -16,7 +17,9 @@ from revela.adapters.dynamodb.generations import DynamoGenerations
 from revela.adapters.dynamodb.models import DynamoModels, DynamoPhotos
 from revela.adapters.dynamodb.trainings import DynamoTrainings
 from revela.adapters.s3 import S3Objects
-from revela.domain.change import Change, PhotoWrite
+from revela.domain.change import Change, JobWrite, PhotoWrite
+from revela.domain.generation import Blocked
+from revela.domain.job import State
 from revela.domain.photo import Photo, PhotoState
 from revela.ports import ModelRef
 from revela.usecases.check_photo import check_photo
@@ -24,7 +27,9 @@ from revela.usecases.grant_credits import GrantCredits, grant_credits
 from tests.contract.aws import REGION, aws, deploy_tables
 from tests.unit.functions.api.client import ANA, BIA, ApiPorts, Client
 from tests.unit.functions.api.conftest import forget
+from tests.unit.functions.api.rows import output
 from tests.unit.usecases.model_life import a_picture, at
+from tests.unit.usecases.system import System
 
 BUCKET = "revela-photos"
 MODEL = {
@@ -119,6 +124,45 @@ def test_a_model_goes_from_draft_to_training_and_to_its_end(api: Client, ports: 
     assert api.delete(path).json["status"] == "deleting"
     assert api.get("/v1/models").json["items"] == []
     assert api.get(path).json["status"] == "deleting"
+
+
+def test_blocked_images_are_appealed_as_they_were_stored(api: Client, ports: AwsPorts) -> None:
+    row = System(ports).accept(num_outputs=2)
+    now = ports.clock.now()
+    blocked = Blocked(
+        index=1,
+        category="nudity",
+        key=f"{row.quarantine_prefix}1/1",
+        appealable_until=now + timedelta(days=7),
+    )
+    ended = row.model_copy(
+        update={"state": State.SUCCEEDED, "outputs": (output(row.id, 0),), "blocked": (blocked,)}
+    )
+    ports.changes.commit(Change(now=now, job=JobWrite(row, ended)))
+
+    appealed = api.post(f"/v1/generations/{row.id}/appeal", {"reason": "É uma\nestátua."})
+
+    assert appealed.json["appeal"]["reason"] == "É uma\nestátua."
+    assert appealed.json["blocked"][0]["appealable_until"] == "2026-03-09T12:00:00.000Z"
+    assert "X-Amz-Signature" in appealed.json["outputs"][0]["url"]
+    assert "quarantine" not in appealed.text
+    assert api.get(f"/v1/generations/{row.id}").json["appeal"] == appealed.json["appeal"]
+    assert [item["appeal"] for item in api.get("/v1/generations").json["items"]] == [appealed.json["appeal"]]
+
+
+def test_too_many_refusals_suspend_and_consent_is_withdrawn_all_the_same(
+    api: Client, ports: AwsPorts
+) -> None:
+    path = api.post("/v1/models", MODEL).headers["Location"]
+    asked = {"model": "flux-schnell", "prompt": "a naked woman"}
+    statuses = [api.post("/v1/generations", asked).status for _ in range(12)]
+
+    account = api.get("/v1/account").json
+    assert statuses == [422] * 11 + [403]
+    assert (account["strikes_today"]["used"], account["suspension"]["reason"]) == (11, "too_many_refusals")
+    withdrawn = api.delete(f"{path}/consent").json["consent"]
+    assert withdrawn["withdrawn_at"] is not None
+    assert api.get(path).json["consent"] == withdrawn
 
 
 def test_what_is_anas_does_not_exist_for_bia(api: Client, ports: AwsPorts) -> None:

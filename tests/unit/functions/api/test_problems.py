@@ -17,7 +17,7 @@ from revela.domain.model_health import ModelHealth
 from revela.domain.photo import Photo, PhotoState
 from revela.usecases.grant_credits import GrantCredits, grant_credits
 from tests.unit.functions.api.client import ANA, Answer, ApiPorts, Client
-from tests.unit.functions.api.rows import ID, replaced, stored, subscribed, succeeded
+from tests.unit.functions.api.rows import ID, judged, replaced, stored, subscribed, succeeded
 
 GOOD = {"model": "flux-schnell", "prompt": "PRIVATE-WORDS", "num_outputs": 1}
 PATH = f"/v1/generations/{ID}"
@@ -154,10 +154,23 @@ def training_twice(api: Client, ports: ApiPorts) -> Answer:
     return [api.post(path, {}) for _ in range(2)][-1]
 
 
+def suspended(api: Client, ports: ApiPorts) -> Answer:
+    for _ in range(ports.policies.strikes_per_day + 1):
+        api.post("/v1/generations", {**GOOD, "prompt": "a naked woman"})
+    return api.post("/v1/generations", GOOD)
+
+
+def appealed_too_late(api: Client, ports: ApiPorts) -> Answer:
+    row = judged(ports, "nudity")
+    ports.clock.advance(ports.policies.blocked_kept)
+    return api.post(f"/v1/generations/{row.id}/appeal")
+
+
 PROVOKED: dict[str, Callable[[Client, ApiPorts], Answer]] = {
     "malformed_json": lambda api, _: api.post("/v1/generations", "{"),
     "unauthorized": lambda api, _: api.get("/v1/account", user=None),
     "insufficient_credits": poor,
+    "account_suspended": suspended,
     "plan_without_models": lambda api, _: api.post("/v1/models", MODEL),
     "plan_without_trainings": degraded,
     "not_found": lambda api, _: api.get(PATH),
@@ -165,6 +178,8 @@ PROVOKED: dict[str, Callable[[Client, ApiPorts], Answer]] = {
     "generation_running": in_state(State.PROCESSING, "DELETE"),
     "generation_saving": in_state(State.SAVING, "POST", "/cancel"),
     "generation_ended": in_state(State.FAILED, "POST", "/cancel"),
+    "nothing_to_appeal": in_state(State.SUCCEEDED, "POST", "/appeal"),
+    "appeal_too_late": appealed_too_late,
     "too_few_photos": lambda api, ports: api.post(
         f"/v1/models/{subscribed(ports).with_photos(4).id}/trainings", {}
     ),
@@ -252,9 +267,11 @@ def test_a_problem_speaks_the_language_asked_for(wanted: str | None, language: s
         ("PUT", "/v1/generations", "GET, POST"),
         ("PATCH", PATH, "DELETE, GET"),
         ("GET", f"{PATH}/cancel", "POST"),
+        ("DELETE", f"{PATH}/appeal", "POST"),
         ("PUT", "/v1/models", "GET, POST"),
         ("POST", "/v1/models/mdl_1", "DELETE, GET, PATCH"),
         ("GET", "/v1/models/mdl_1/photos/pho_1", "DELETE, PATCH"),
+        ("GET", "/v1/models/mdl_1/consent", "DELETE"),
         ("DELETE", "/v1/models/mdl_1/trainings/trn_1", "GET"),
         ("POST", "/v1/account", "GET"),
         ("DELETE", "/v1/catalog", "GET"),

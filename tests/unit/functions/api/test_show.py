@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from revela.domain.job import State
+from revela.domain import messages
+from revela.domain.job import Failure, State
 from revela.ports import Ref
 from tests.unit.functions.api.client import ANA, BIA, ApiPorts, Client
 from tests.unit.functions.api.rows import ID, failed, output, stored, succeeded
@@ -49,7 +50,7 @@ def test_images_that_were_not_delivered_are_refunded(api: Client, ports: ApiPort
     assert api.get(PATH).json["credits"] == {"estimated": 6, "held": 0, "charged": 3, "refunded": 3}
 
 
-@pytest.mark.parametrize("state", ["waiting", "queued", "starting", "processing", "saving"])
+@pytest.mark.parametrize("state", ["waiting", "queued", "starting", "processing", "saving", "judging"])
 def test_while_it_runs_all_credits_are_held_and_it_says_when_to_ask_again(
     state: str, api: Client, ports: ApiPorts
 ) -> None:
@@ -78,6 +79,18 @@ def test_a_failure_says_why_and_that_nothing_was_charged(
     assert answer.json["credits"]["refunded"] == 6
     assert "NSFW" not in answer.text
     assert answer.headers["Content-Language"] == language
+
+
+@pytest.mark.parametrize("language", messages.LANGUAGES)
+@pytest.mark.parametrize("code", messages.FAILURES)
+def test_every_failure_has_its_sentence(
+    code: str, language: messages.Language, api: Client, ports: ApiPorts
+) -> None:
+    failed(ports, failure=Failure(code=code))
+
+    error = api.get(PATH, headers={"Accept-Language": language}).json["error"]
+
+    assert error == {"code": code, "message": messages.FAILURES[code][language]}
 
 
 @pytest.mark.parametrize(
@@ -144,7 +157,9 @@ def test_each_language_has_a_tag_of_its_own(api: Client, ports: ApiPorts) -> Non
     assert answer.headers["Vary"] == "Accept-Language"
 
 
-@pytest.mark.parametrize(("method", "suffix"), [("GET", ""), ("POST", "/cancel"), ("DELETE", "")])
+@pytest.mark.parametrize(
+    ("method", "suffix"), [("GET", ""), ("POST", "/cancel"), ("POST", "/appeal"), ("DELETE", "")]
+)
 def test_another_users_generation_does_not_exist(
     method: str, suffix: str, api: Client, ports: ApiPorts
 ) -> None:
