@@ -45,12 +45,12 @@ def error_codes() -> str:
         ("Of a request (`code`)", messages.ERRORS),
         ("Of one field (`invalid_params[].code`)", messages.PARAMS),
         ("Of a generation (`error.code`)", messages.FAILURES),
+        ("Of a blocked image (`blocked[].category`)", messages.BLOCKS),
         ("Of a training (`error.code`, why)", TRAINING_FAILURES),
         ("Of a training (`error.code`, what to do: `error.advice`)", TRAINING_REMEDIES),
         ("Of a photo and of a set of photos (verdicts and `report.missing`)", messages.PHOTOS),
         ("Of what to do next with a model (`next_step.code`)", messages.STEPS),
         ("Of advice on a training", TRAINING_ADVICE),
-        ("Of a training photo, or a set of them", messages.PHOTOS),
     )
     lines: list[str] = []
     for title, texts in kinds:

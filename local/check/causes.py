@@ -202,6 +202,17 @@ class Cause(Enum):
         "The images are made, and finish_generation is not done with storing them.",
         "look at the log of finish_generation, and at GenerationWebhookQueue and its dead letters.",
     )
+    STUCK_JUDGING = (
+        "judge-does-not-answer",
+        "The images are made and safe, and their judge has not said yet that they may be shown.",
+        "look for judge_unavailable in the log of finish_generation; look at ImageJudge.",
+    )
+    SUSPENDED = (
+        "account-is-suspended",
+        "Too much of what this user asked for was refused or blocked in a day.",
+        "wait for the time of Retry-After, or use another user; on one machine "
+        "`python -m local lift-suspension NAME` ends it.",
+    )
     GENERATION_FAILED = (
         "generation-fails",
         "The generation ended without images; nothing was charged.",

@@ -30,9 +30,11 @@ STUCK = {
     "starting": Cause.STUCK_QUEUED,
     "processing": Cause.STUCK_PROCESSING,
     "saving": Cause.STUCK_SAVING,
+    "judging": Cause.STUCK_JUDGING,
 }
 # Refusals of a request, by their stable codes; all else is told by the status.
 REFUSED = {
+    "account_suspended": Cause.SUSPENDED,
     "insufficient_credits": Cause.NO_CREDITS,
     "model_resting": Cause.MODEL_UNAVAILABLE,
     "all_models_resting": Cause.MODEL_UNAVAILABLE,

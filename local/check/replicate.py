@@ -5,9 +5,11 @@ It is asked with the product's own client, so that what works here works there.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import closing
 from functools import partial
 from importlib.resources import files
+from typing import Any
 
 from local.check import time_limits, tokens, webhook_address
 from local.check.asking import Silent, asked
@@ -23,6 +25,7 @@ from revela.adapters.replicate.models import Models
 from revela.adapters.replicate.versions import VersionBody, Versions
 from revela.adapters.replicate.webhook_secret import webhook_secret
 from revela.domain.catalog import Catalog, CatalogModel
+from revela.domain.judge_models import JudgeModel
 
 # What the catalog sends is compared with the model's schema where this stands in it.
 INPUTS = ("components", "schemas", "Input", "properties")
@@ -51,6 +54,8 @@ def check(
         report.step("webhook secret", partial(_webhook_secret, client), needs=["token"])
         for model in catalog.models:
             report.step(f"model {model.id}", partial(_model, client, model), needs=["token"])
+        for judge in (catalog.judges.prompt, catalog.judges.image):
+            report.step(f"judge {judge.id}", partial(_judge, client, judge), needs=["token"])
         webhook_address.check(report, configured.webhook_url, from_this_machine=configured.is_on_this_machine)
         report.step("time limits", partial(_time_limits, catalog))
         if dry_run:
@@ -93,7 +98,16 @@ def _webhook_secret(client: ReplicateClient) -> str:
 
 
 def _model(client: ReplicateClient, model: CatalogModel) -> str:
-    name, _, version = model.version.partition(":")
+    return _taken(client, model.version, rendered(model))
+
+
+def _judge(client: ReplicateClient, judge: JudgeModel) -> str:
+    return _taken(client, judge.version, {judge.input: "", **judge.fixed_input})
+
+
+def _taken(client: ReplicateClient, reference: str, sent: Mapping[str, Any]) -> str:
+    """Tell how a model runs that is there and takes the input that is `sent` to it."""
+    name, _, version = reference.partition(":")
     if "/" not in name:
         raise Skipped("a version without its owner/name cannot be looked up")
     owner, _, slug = name.partition("/")
@@ -110,18 +124,18 @@ def _model(client: ReplicateClient, model: CatalogModel) -> str:
     else:
         body = found.latest_version
         told = f"{name}, official: always on"
-    if unknown := _inputs_not_taken(model, body):
+    if unknown := _inputs_not_taken(sent, body):
         raise Failed(Cause.MODEL_INPUT_DIFFERS, f"{name} does not take {', '.join(unknown)}")
     return told
 
 
-def _inputs_not_taken(model: CatalogModel, version: VersionBody | None) -> list[str]:
+def _inputs_not_taken(sent: Mapping[str, Any], version: VersionBody | None) -> list[str]:
     node: object = version.openapi_schema if version is not None else None
     for key in INPUTS:
         node = node.get(key) if isinstance(node, dict) else None
     if not isinstance(node, dict) or not node:
         return []
-    return sorted(rendered(model).keys() - node.keys())
+    return sorted(sent.keys() - node.keys())
 
 
 def _time_limits(catalog: Catalog) -> str:

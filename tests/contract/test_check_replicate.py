@@ -103,6 +103,7 @@ def test_all_is_well_and_one_image_was_made(
     lines = [line.split() for line in printed.splitlines()]
     passed = {" ".join(words[1:3]).removesuffix(" accepted:") for words in lines if words[:1] == ["✓"]}
     assert {"token", "webhook secret", "model flux-dev", "model flux-schnell", "model sdxl"} <= passed
+    assert {"judge llama-guard", "judge nsfw-image-detection"} <= passed
     assert "organization acme" in printed
     assert "flux-schnell, 1 image" in printed
     assert "1024 x 1024 WEBP" in printed
@@ -139,6 +140,7 @@ def test_a_bad_token_is_told_and_what_needs_it_left_out(steps: Any, monkeypatch:
     failed(found, "token", Cause.TOKEN_REFUSED)
     assert "r8_wrong" not in json.dumps(found)
     everything_else = {"webhook secret", "model flux-dev", "model flux-schnell", "model sdxl"}
+    everything_else |= {"judge llama-guard", "judge nsfw-image-detection"}
     assert skipped(found) == everything_else | {"webhook URL", "credit", "prediction", "output"}
     assert found["model sdxl"]["seen"] == "needs token"
 

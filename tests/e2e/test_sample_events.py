@@ -21,6 +21,7 @@ SAMPLES = sorted(str(file.relative_to(EVENTS).with_suffix("")) for file in EVENT
 
 STATUSES = {
     # Of a generation and a training that have succeeded.
+    "api/appeal": 409,
     "api/cancel": 409,
     "api/create": 202,
     "api/create_invalid": 422,
@@ -33,6 +34,7 @@ STATUSES = {
     "api/delete_model": 202,
     "api/delete_photo": 204,
     "api/request_photo_uploads": 201,
+    "api/withdraw_consent": 202,
     "replicate_webhook/forged": 401,
 }
 

@@ -59,7 +59,7 @@ def test_names_of_resources_metrics_and_errors_exist() -> None:
     in_template = SOURCE["Parameters"].keys() | SOURCE["Resources"].keys() | SOURCE["Outputs"].keys()
     metrics = set(re.findall(r'count\(\s*"(\w+)"', CODE))
     errors = set(re.findall(r"(?m)^class (\w+)\(", CODE))
-    of_aws = {"VisibilityTimeout", "SignatureDoesNotMatch", "AccessDenied"}
+    of_aws = {"VisibilityTimeout", "SignatureDoesNotMatch", "AccessDenied", "AccessDeniedException"}
     assert named & in_template
     assert named & metrics
     assert named & errors

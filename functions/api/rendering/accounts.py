@@ -84,7 +84,7 @@ def plan(offered: plans.Plan, language: messages.Language) -> schemas.Plan:
 
 def _suspension(found: Suspension, language: messages.Language) -> schemas.Suspension:
     # The sentence that requests are refused with meanwhile.
-    until = {"until": f"{found.until:%Y-%m-%d %H:%M} UTC"}
+    until = {"until": found.spoken_until}
     return schemas.Suspension(
         reason=found.reason,
         sentence=messages.text(messages.ERRORS, "account_suspended", language, until),

@@ -125,7 +125,7 @@ def test_a_message_that_fails_for_now_comes_again_alone(workers: WorkerPorts) ->
 def test_the_functions_own_end_bounds_what_it_publishes(workers: WorkerPorts) -> None:
     assert deliver(handler, sample(case("succeeded")), remaining_s=20) == []
 
-    assert workers.job.state is State.SAVING
+    assert workers.job.state is State.JUDGING
     assert not [key for key in workers.objects.stored if key.startswith("users/")]
 
 

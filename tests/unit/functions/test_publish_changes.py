@@ -17,6 +17,7 @@ from revela.adapters.dynamodb.tables import Tables
 from revela.domain.events import (
     Credits,
     DomainEvent,
+    GenerationAppealed,
     GenerationCanceled,
     GenerationFailed,
     GenerationQueued,
@@ -85,6 +86,11 @@ REFUNDED = Credits(estimated=6, held=0, charged=0, refunded=6)
         ),
         ("failed", GenerationFailed, {"id": f"{ID}@4", "credits": REFUNDED, "failure_code": "moderated"}),
         ("canceled", GenerationCanceled, {"id": f"{ID}@2", "credits": REFUNDED}),
+        (
+            "appealed",
+            GenerationAppealed,
+            {"id": f"{ID}@6", "credits": Credits(estimated=6, held=0, charged=3, refunded=3), "blocked": 1},
+        ),
     ],
 )
 def test_a_change_of_state_is_told(

@@ -63,6 +63,11 @@ class Suspension(BaseModel):
     since: datetime
     until: datetime
 
+    @property
+    def spoken_until(self) -> str:
+        """Return its end as texts for people say it."""
+        return f"{self.until:%Y-%m-%d %H:%M} UTC"
+
 
 class Account(BaseModel):
     """`strikes_today` counts refused prompts and generations of which something was blocked.
@@ -261,11 +266,11 @@ def require_standing(account: Account, now: datetime) -> None:
     """Raises Suspended while the account may not ask for anything."""
     if account.suspension is None or not suspended(account, now):
         return
-    until = account.suspension.until
+    left = account.suspension.until - now
     raise Suspended(
         "account_suspended",
-        until=f"{until:%Y-%m-%d %H:%M} UTC",
-        retry_after_s=int((until - now).total_seconds()) + 1,
+        until=account.suspension.spoken_until,
+        retry_after_s=int(left.total_seconds()) + 1,
     )
 
 

@@ -197,6 +197,8 @@ class Job(BaseModel):
     fingerprint: str | None = None
     prediction_id: str | None = None
     cancel_requested_at: datetime | None = None
+    # What the law wants to stop costs nobody anything, however long it ran.
+    cancel_is_free: bool = False
     started_at: datetime | None = None
     completed_at: datetime | None = None
     predict_time_s: float | None = None

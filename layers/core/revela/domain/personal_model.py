@@ -22,7 +22,7 @@ class ModelState(StrEnum):
 class Consent(BaseModel):
     """Who uploads says that the person shown agrees. `address_hash`: of the address it was said from.
 
-    From `withdrawn_at` on nothing is made with the model, and nothing that was made is shown any more.
+    From `withdrawn_at` on nothing is made with the model, and nothing that was under way is published.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -17,10 +17,10 @@ class Codes(NamedTuple):
     ended: str
 
 
-def cancel(ref: Ref, codes: Codes, *, ports: Ports) -> Job:
+def cancel(ref: Ref, codes: Codes, *, free: bool, ports: Ports) -> Job:
     """Return the job: canceled, or still running with `cancel_requested_at` set.
 
-    Asking again changes nothing.
+    Asking again changes nothing. `free`: it is not charged, whatever the provider bills for the time it ran.
 
     Raises:
         NotFound: the user has no such job.
@@ -39,7 +39,12 @@ def cancel(ref: Ref, codes: Codes, *, ports: Ports) -> Job:
             return Move(
                 Event.CANCEL_REQUESTED,
                 row.state,
-                changes={"cancel_requested_at": now, "due_at": now, "visits": 0},
+                changes={
+                    "cancel_requested_at": now,
+                    "cancel_is_free": free,
+                    "due_at": now,
+                    "visits": 0,
+                },
             )
         if row.state is State.CANCELED:
             return None

@@ -41,6 +41,7 @@ def create_model(command: CreateModel, *, ports: Ports) -> PersonalModel:
         Suspended: the account may not ask for anything for a while.
         NotNow: the account was written by others for too long.
     """
+    standing_account(command.user_id, ports=ports)
     # All three end in prompts, or stand beside images. What the policy doubts of them is judged with each
     # prompt that they end in.
     texts = {"name": command.name, "class_word": command.class_word, "trigger_word": command.trigger_word}

@@ -52,11 +52,11 @@ def resume_deletion(ref: ModelRef, *, ports: Ports) -> None:
         Transient: something did not do as it was asked.
     """
     trainings = list(_trainings(ref, ports))
-    if running := _cancel(ref, trainings, ports):
-        ports.telemetry.info("model_deletion_waits", model_id=ref.id, jobs=running)
-        return
     model = ports.models.get(ref)
     if model is None:
+        return
+    if running := _cancel(ref, trainings, model.consent.withdrawn_at is not None, ports):
+        ports.telemetry.info("model_deletion_waits", model_id=ref.id, jobs=running)
         return
     # Of a training that ended otherwise as well: what it has trained is somebody's face all the same.
     for version in sorted({row.trained_version for row in trainings if row.trained_version is not None}):
@@ -74,16 +74,16 @@ def resume_deletion(ref: ModelRef, *, ports: Ports) -> None:
 
 
 def cancel_what_runs(ref: ModelRef, *, ports: Ports) -> None:
-    """Cancel every job of a closed model that can still be canceled."""
-    _cancel(ref, list(_trainings(ref, ports)), ports)
+    """Cancel every job of a closed model that can still be canceled; nobody is charged for it."""
+    _cancel(ref, list(_trainings(ref, ports)), True, ports)
 
 
-def _cancel(ref: ModelRef, trainings: list[Training], ports: Ports) -> int:
+def _cancel(ref: ModelRef, trainings: list[Training], free: bool, ports: Ports) -> int:
     """Return how many jobs have not ended, canceled or not."""
     running: list[Job] = [row for row in trainings if row.state.live]
     running += ports.generations.live_of(ref)
     for row in running:
-        _end(row, ports)
+        _end(row, free, ports)
     return len(running)
 
 
@@ -99,13 +99,13 @@ def _forget(model: PersonalModel, trainings: list[Training], ports: Ports) -> No
     ports.changes.commit(Change(now=now, model=ModelWrite(model, None)))
 
 
-def _end(row: Job, ports: Ports) -> None:
+def _end(row: Job, free: bool, ports: Ports) -> None:
     ref = Ref(row.user_id, row.id)
     try:
         if ref.of_training:
-            cancel_training(ref, ports=ports)
+            cancel_training(ref, ports=ports, free=free)
         else:
-            cancel_generation(ref, ports=ports)
+            cancel_generation(ref, ports=ports, free=free)
     except (NotFound, NotNow):
         # It is ending by itself.
         return

@@ -45,7 +45,7 @@ def ended_without_result(
         ended,
         changes={**facts, **known, **ended.changes},
         prediction=claim,
-        billed_cancel=ended.to is State.CANCELED and _was_running(prediction),
+        billed_cancel=ended.to is State.CANCELED and not row.cancel_is_free and _was_running(prediction),
     )
 
 

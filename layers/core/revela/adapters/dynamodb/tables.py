@@ -12,7 +12,13 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from pynamodb.attributes import NumberAttribute, TTLAttribute, UnicodeAttribute, UTCDateTimeAttribute
+from pynamodb.attributes import (
+    BooleanAttribute,
+    NumberAttribute,
+    TTLAttribute,
+    UnicodeAttribute,
+    UTCDateTimeAttribute,
+)
 from pynamodb.connection import Connection
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
@@ -80,6 +86,7 @@ class JobRow(Row):
     fingerprint = UnicodeAttribute(null=True)
     prediction_id = UnicodeAttribute(null=True)
     cancel_requested_at = UTCDateTimeAttribute(null=True)
+    cancel_is_free = BooleanAttribute(default=False)
     started_at = UTCDateTimeAttribute(null=True)
     completed_at = UTCDateTimeAttribute(null=True)
     predict_time_s = NumberAttribute(null=True)
