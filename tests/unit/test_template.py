@@ -177,7 +177,7 @@ def test_layers_are_built_for_the_python_and_the_processor_that_functions_run_on
 def test_the_layer_keeps_the_description_of_every_service_that_the_code_calls() -> None:
     makefile = (engine.ROOT / "layers/Makefile").read_text()
     (kept,) = re.findall(r"^SERVICES := (.+)$", makefile, re.MULTILINE)
-    bootstrap = (engine.ROOT / "layers/core/revela/bootstrap.py").read_text()
+    bootstrap = (engine.ROOT / "layers/core/revela/bootstrap/wiring.py").read_text()
     called = set(re.findall(r'\bclient\("(\w+)"\)', bootstrap)) | {"dynamodb"}  # PynamoDB's
     assert set(kept.split()) == called
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from revela.bootstrap import Wiring
+from revela.bootstrap.wiring import Wiring
 from revela.settings import Settings
 from tests.unit.function_settings import FUNCTIONS, TOUCHED, environment_of
 

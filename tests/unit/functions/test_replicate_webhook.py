@@ -85,10 +85,10 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
         stack = Stack()
         wiring = stack.wiring()
         monkeypatch.setattr(bootstrap, "ports", lambda: wiring)
-        for made in (bootstrap.hear_webhook, bootstrap.aws_client):
+        for made in (bootstrap.hear_webhook, bootstrap.wiring.aws_client):
             made.cache_clear()
         yield stack
-        for made in (bootstrap.hear_webhook, bootstrap.aws_client):
+        for made in (bootstrap.hear_webhook, bootstrap.wiring.aws_client):
             made.cache_clear()
 
 
