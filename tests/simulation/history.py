@@ -6,37 +6,47 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+from typing import TypeVar
 
 from revela.domain.generation import Generation
-from revela.domain.job import TRANSITIONS, AnyJob, State
+from revela.domain.job import TRANSITIONS, State
 from revela.domain.policy import DEADLINE_MARGIN, QUEUE_AGE_MAX
 from revela.domain.prediction import Prediction, PredictionStatus
-from revela.ports import Ref
-from tests.fakes import FakePorts, Store
+from revela.ports import Provenance, Ref
+from tests.fakes import FakePorts
+from tests.fakes.pictures import marked
 from tests.simulation.provider import SimulatedReplicate
 from tests.unit.usecases.money import ENDED, LIVE, RUNNING
 
+Key = TypeVar("Key")
+Row = TypeVar("Row")
+
 MOVES = {(t.source, target) for t in TRANSITIONS for target in t.targets}
-# A job that was claimed on its last allowed day may still use up its attempts, their deadlines and waits.
+# A job that was claimed on its last allowed day may still use up its attempts, their deadlines and waits,
+# and then wait for its judge.
 LIFE_MAX = QUEUE_AGE_MAX + timedelta(hours=3)
 # Between the provider's last word and our write of it, a process may be overtaken for so long.
 ONE_INVOCATION = timedelta(minutes=2) + DEADLINE_MARGIN
+# Ends by which images are given up knowingly; who watches over safety says whether they may be.
+GIVEN_UP = {"judge_unavailable", "model_closed"}
 
 
-class WatchedRows(dict[Ref, AnyJob]):
-    """A table of jobs, which shows every write to `on_write` before it is done."""
+class WatchedTable(dict[Key, Row]):
+    """A table which shows every write, before it is done, to all of `on_write`."""
 
-    def __init__(self, on_write: Callable[[AnyJob | None, AnyJob], None]) -> None:
+    def __init__(self, *on_write: Callable[[Row | None, Row], None]) -> None:
         super().__init__()
         self._on_write = on_write
 
-    def __setitem__(self, ref: Ref, row: AnyJob) -> None:
-        self._on_write(self.get(ref), row)
-        super().__setitem__(ref, row)
+    def __setitem__(self, key: Key, row: Row) -> None:
+        before = self.get(key)
+        for watch in self._on_write:
+            watch(before, row)
+        super().__setitem__(key, row)
 
 
-class Judge:
-    """Watches every write of a row, every deletion at the provider, and the ages of jobs."""
+class Witness:
+    """Sees every write of a generation, every deletion at the provider, and the ages of jobs."""
 
     def __init__(self, ports: FakePorts, provider: SimulatedReplicate) -> None:
         self.ends: Counter[str] = Counter()
@@ -49,15 +59,10 @@ class Judge:
         self._provider = provider
         self._settled: set[Ref] = set()
 
-    def watch(self) -> Store:
-        store = self._ports.store
-        store.generations = WatchedRows(self._judge_write)
-        return store
-
     def assert_ages(self) -> None:
-        now = self._ports.clock.now()
+        now, longest = self._ports.clock.now(), LIFE_MAX + self._ports.policies.judge_patience
         for row in self._ports.store.generations.values():
-            assert row.state not in LIVE or now - row.created_at <= LIFE_MAX, f"{row.id} does not end"
+            assert row.state not in LIVE or now - row.created_at <= longest, f"{row.id} does not end"
 
     def assert_nobody_overtook(self, before: dict[Ref, Generation]) -> None:
         """Of those that waited, whoever went was the first."""
@@ -71,16 +76,18 @@ class Judge:
             assert not still or not went or max(went) < min(still), f"{user_id}: {went} overtook {still}"
 
     def assert_outputs_are_what_was_made(self) -> None:
-        """Each recorded output is in the bucket, byte for byte as the provider made it."""
+        """Each recorded output is in the bucket, byte for byte as the provider made it but for its mark."""
         stored, made = self._ports.objects.stored, self._provider.made
         for row in self._ports.store.generations.values():
             if row.state is not State.SUCCEEDED:
                 continue
             assert row.prediction_id is not None
             urls = self._provider.rendered[row.prediction_id]
+            mark = Provenance(row.id, row.own.fine_tune if row.own else row.model)
             for output in row.outputs:
-                assert made[urls[output.index]] == output.sha256, row.id
-                assert hashlib.sha256(stored[output.key].data).hexdigest() == output.sha256, row.id
+                data = stored[output.key].data
+                assert data == marked(made[urls[output.index]], mark), row.id
+                assert hashlib.sha256(data).hexdigest() == output.sha256, row.id
 
     def judge_deletion(self, prediction: Prediction) -> None:
         """Say what is lost when the provider deletes this now."""
@@ -95,10 +102,11 @@ class Judge:
         )
         if row is None or row.prediction_id != prediction.id or row.state not in LIVE:
             return
-        if reachable := self._reachable(prediction):
+        # What waits for its judge is ours already.
+        if row.state is not State.JUDGING and (reachable := self._reachable(prediction)):
             self.lost_outputs.append(f"{row.id} in {row.state}: {reachable} of {prediction.id}, by age")
 
-    def _judge_write(self, before: Generation | None, after: Generation) -> None:
+    def see(self, before: Generation | None, after: Generation) -> None:
         ref = Ref(after.user_id, after.id)
         if before is None:
             self.accepted += 1
@@ -107,42 +115,45 @@ class Judge:
         assert (before.state, after.state) in MOVES, f"{after.id}: {before.state} to {after.state}"
         assert (after.version, after.attempt) >= (before.version + 1, before.attempt), after.id
         if before.state in ENDED:
-            assert (after.outputs, after.credits_charged) == (before.outputs, before.credits_charged), (
-                after.id
-            )
+            for what in ("outputs", "blocked", "credits_charged"):
+                assert getattr(after, what) == getattr(before, what), f"{after.id}: {what}"
         if before.state in LIVE and after.state in ENDED:
             self._note_end(ref, after)
-        gives_up = before.state not in (State.WAITING, State.QUEUED) and after.state is not before.state
-        if gives_up and after.state in (*ENDED, State.QUEUED) and before.state in LIVE:
-            self._judge_giving_up(before, after)
+        if before.state is State.SAVING and (after.state is State.JUDGING or after.outputs or after.blocked):
+            self._note_save(after)
+        leaves = before.state not in (State.WAITING, State.QUEUED) and after.state is not before.state
+        if leaves and after.state in (*ENDED, State.QUEUED, State.JUDGING) and before.state in LIVE:
+            self._judge_leaving(before, after)
 
     def _note_end(self, ref: Ref, row: Generation) -> None:
         if ref in self._settled:
             self.settled_twice.append(ref)
         self._settled.add(ref)
         self.ends[f"failed: {row.failure.code}" if row.failure else row.state.value] += 1
-        now = self._ports.clock.now()
-        self.longest_life = max(self.longest_life, now - row.created_at)
-        if row.state is State.SUCCEEDED and row.prediction_id:
-            completed_at = self._provider.predictions[row.prediction_id].completed_at
-            assert completed_at is not None
-            self.longest_save = max(self.longest_save, now - completed_at)
+        self.longest_life = max(self.longest_life, self._ports.clock.now() - row.created_at)
 
-    def _judge_giving_up(self, before: Generation, after: Generation) -> None:
-        """A job that ends, or is tried again, leaves no good image at the provider that could be had."""
+    def _note_save(self, row: Generation) -> None:
+        """Note when nothing of it is lost any more though the provider deletes all."""
+        completed_at = self._provider.predictions[row.prediction_id or ""].completed_at
+        assert completed_at is not None
+        self.longest_save = max(self.longest_save, self._ports.clock.now() - completed_at)
+
+    def _judge_leaving(self, before: Generation, after: Generation) -> None:
+        """A job that ends, is tried again or waits for its judge leaves no good image that could be had."""
         id_ = before.prediction_id or after.prediction_id
         prediction = self._provider.predictions.get(id_ or "")
         if prediction is None or prediction.status is not PredictionStatus.SUCCEEDED:
             return
-        if after.state is State.SUCCEEDED:
-            kept = {output.sha256 for output in after.outputs}
-            urls = prediction.output or tuple(self._provider.rendered[prediction.id])
-            lost = [
-                url for url in urls if url in self._provider.made and self._provider.made[url] not in kept
-            ]
-            lost = [url for url in lost if self._can_be_had(url)]
+        if after.failure is not None and after.failure.code in GIVEN_UP:
+            return
+        ours = {output.index for output in after.outputs}
+        ours |= {image.index for image in after.blocked} | {image.index for image in after.quarantined}
+        if before.state is State.JUDGING:
+            stored = self._ports.objects.stored
+            there = {image.index: image.key for image in before.quarantined if image.key in stored}
         else:
-            lost = self._reachable(prediction)
+            there = {n: url for n, url in enumerate(prediction.output) if self._can_be_had(url)}
+        lost = [where for index, where in there.items() if index not in ours]
         if lost and not self._was_stopped(before, prediction):
             self.lost_outputs.append(f"{after.id} {before.state} to {after.state}: {lost}")
 
@@ -155,8 +166,8 @@ class Judge:
         return before.state is State.PROCESSING and (late and recent)
 
     def _reachable(self, prediction: Prediction) -> list[str]:
-        return [url for url in prediction.output if url in self._provider.made and self._can_be_had(url)]
+        return [url for url in prediction.output if self._can_be_had(url)]
 
     def _can_be_had(self, url: str) -> bool:
-        """Tell whether the file is there for whoever asks now."""
-        return isinstance(self._ports.outputs.files.get(url), bytes)
+        """Tell whether it is a good file, and there for whoever asks now."""
+        return url in self._provider.made and isinstance(self._ports.outputs.files.get(url), bytes)

@@ -14,7 +14,7 @@ from revela.domain.prediction import Prediction
 from revela.domain.training import Training
 from revela.ports import Ref
 from tests.fakes import FakePorts
-from tests.simulation.history import MOVES, WatchedRows
+from tests.simulation.history import MOVES
 from tests.simulation.provider import SimulatedReplicate
 from tests.unit.usecases.money import ENDED, LIVE
 
@@ -23,8 +23,8 @@ LIFE_MAX = QUEUE_AGE_MAX + timedelta(hours=5)
 UNDECIDED = {PhotoState.AWAITING_UPLOAD, PhotoState.CHECKING}
 
 
-class ModelJudge:
-    """Watches every write of a training; `ends` counts how they ended, `trained` what was recorded."""
+class ModelWitness:
+    """Sees every write of a training; `ends` counts how they ended, `trained` what was recorded."""
 
     def __init__(self, ports: FakePorts, provider: SimulatedReplicate) -> None:
         self.accepted = 0
@@ -34,9 +34,6 @@ class ModelJudge:
         self._provider = provider
         self._settled: set[Ref] = set()
         self._recorded: set[str] = set()
-
-    def watch(self) -> None:
-        self._ports.store.trainings = WatchedRows(self._judge_write)
 
     @property
     def at_rest(self) -> bool:
@@ -95,7 +92,7 @@ class ModelJudge:
         unknown = made - self._recorded - gone
         assert not unknown, f"versions that nobody knows of: {unknown}"
 
-    def _judge_write(self, before: Training | None, after: Training) -> None:
+    def see(self, before: Training | None, after: Training) -> None:
         ref = Ref(after.user_id, after.id)
         if after.trained_version is not None:
             self._recorded.add(after.trained_version)

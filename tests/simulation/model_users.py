@@ -23,6 +23,7 @@ from revela.usecases.request_photo_uploads import (
     RequestPhotoUploads,
     request_photo_uploads,
 )
+from revela.usecases.withdraw_consent import withdraw_consent
 from tests.fakes import FakePorts
 from tests.fakes.objects import StoredObject
 from tests.simulation.processes import Outcome, expect
@@ -148,6 +149,16 @@ class ModelUsers:
     def someone_deletes_a_model(self) -> None:
         if model := self._some(self._ports.store.models.values()):
             self._api("delete model", lambda ports: delete_model(of(model), ports=ports))
+
+    def someone_withdraws_consent(self) -> None:
+        """Mostly where images of it are under way."""
+        store = self._ports.store
+        busy = {(row.user_id, row.model) for row in store.generations.values() if row.own and row.state.live}
+        models = [store.models[key] for key in busy if key in store.models]
+        if not models or self._chance.random() < 0.3:
+            models = list(store.models.values())
+        if model := self._some(sorted(models, key=lambda found: found.id)):
+            self._api("withdraw consent", lambda ports: withdraw_consent(of(model), ports=ports))
 
     # What follows
 

@@ -33,6 +33,7 @@ class Tally:
     lost_outputs: int = 0
     longest_life: timedelta = timedelta(0)
     longest_save: timedelta = timedelta(0)
+    longest_judging: timedelta = timedelta(0)
     longest_rest: timedelta = timedelta(0)
 
     def add(self, other: Tally) -> None:
@@ -47,6 +48,7 @@ class Tally:
         self.lost_outputs += other.lost_outputs
         self.longest_life = max(self.longest_life, other.longest_life)
         self.longest_save = max(self.longest_save, other.longest_save)
+        self.longest_judging = max(self.longest_judging, other.longest_judging)
         self.longest_rest = max(self.longest_rest, other.longest_rest)
 
 
@@ -67,9 +69,10 @@ def play(
             world.step()
             tell(f"{world.ports.clock.now():%H:%M:%S.%f} {world.happened[-1]}")
             assert_sound(world.ports)
-            world.judge.assert_nobody_overtook(before)
-            world.judge.assert_ages()
-            world.model_judge.assert_ages()
+            world.witness.assert_nobody_overtook(before)
+            world.witness.assert_ages()
+            world.safety.assert_ages()
+            world.model_witness.assert_ages()
             assert_limits_are_kept(world)
         rest = come_to_rest(world)
         assert_at_rest(world)
@@ -91,7 +94,7 @@ def assert_limits_are_kept(world: World) -> None:
     for account in store.accounts.values():
         assert account.running <= catalog.plan(account.plan).jobs_at_once, account.user_id
         assert account.waiting <= catalog.plan(account.plan).jobs_waiting, account.user_id
-    world.model_judge.assert_limits_are_kept()
+    world.model_witness.assert_limits_are_kept()
     owners = Counter(c.owner for c in store.predictions.values() if not c.owner.startswith("orphan"))
     assert not [owner for owner, predictions in owners.items() if predictions > 1]
     for row in store.generations.values():
@@ -99,8 +102,8 @@ def assert_limits_are_kept(world: World) -> None:
             assert row.prediction_id is not None
             settled = world.provider.predictions[row.prediction_id]
             assert settled.status is PredictionStatus.SUCCEEDED, row.id
-    assert not world.judge.settled_twice, f"settled twice: {world.judge.settled_twice}"
-    assert not world.judge.lost_outputs, f"outputs lost: {world.judge.lost_outputs}"
+    assert not world.witness.settled_twice, f"settled twice: {world.witness.settled_twice}"
+    assert not world.witness.lost_outputs, f"outputs lost: {world.witness.lost_outputs}"
     # A job of the very same input may have adopted the first.
     jobs = {id_: c.owner.partition(":")[0] for id_, c in store.predictions.items() if ":" in c.owner}
     repeated = [(job, id_) for job, id_ in world.provider.repeated if jobs.get(id_, job) == job]
@@ -116,6 +119,7 @@ def come_to_rest(world: World) -> timedelta:
         world.pass_a_minute_in_peace()
         assert_sound(world.ports)
         assert_limits_are_kept(world)
+        world.safety.assert_judged(begun)
     return world.ports.clock.now() - begun
 
 
@@ -124,19 +128,21 @@ def assert_at_rest(world: World) -> None:
     for account in store.accounts.values():
         assert (account.held, account.running, account.waiting) == (0, 0, 0), account.user_id
     assert not store.pointers
-    world.judge.assert_outputs_are_what_was_made()
+    world.witness.assert_outputs_are_what_was_made()
     rows = store.generations.values()
     known = {prefix for row in rows for prefix in (row.published_prefix, row.quarantine_prefix)}
-    known |= world.model_judge.known_prefixes()
+    world.safety.assert_at_rest()
+    world.image_users.assert_strikes_add_up(world.safety.strikes)
+    known |= world.model_witness.known_prefixes()
     strays = [key for key in world.ports.objects.stored if not key.startswith(tuple(known))]
     # The bucket's own rule empties `incoming/` of what nobody was told of.
     strays = [key for key in strays if key not in world.users.lost_keys]
     assert not strays, f"objects of what is deleted are left: {strays}"
-    world.model_judge.assert_at_rest(half_deleted=world.users.half_deleted)
+    world.model_witness.assert_at_rest(half_deleted=world.users.half_deleted)
 
 
 def _tally(world: World, rest: timedelta) -> Tally:
-    judge, processes, webhooks = world.judge, world.processes, world.webhooks
+    witness, processes, webhooks = world.witness, world.processes, world.webhooks
     events = processes.counts + Counter(
         {
             "webhooks written": webhooks.counts["written"],
@@ -154,19 +160,27 @@ def _tally(world: World, rest: timedelta) -> Tally:
             "orphans": world.ports.telemetry.counts["PredictionsOrphaned"],
             "spells of bad weather": world.provider.spells.total(),
             "creates unknown": world.ports.telemetry.counts["CreatesUnknown"],
+            "verdicts": sum(judge.counts["judged"] for judge in world.judges),
+            "tickets": sum(judge.counts["tickets"] for judge in world.judges),
+            "tickets void": sum(judge.counts["tickets void"] for judge in world.judges),
+            "judges away": sum(judge.counts["away"] for judge in world.judges),
+            "turned away by judges": sum(judge.counts["turned away"] for judge in world.judges),
+            "objects left behind": len(world.safety.left_behind),
+            **world.safety.counts,
         }
     )
     return Tally(
         steps=len(world.happened),
         seeds=1,
-        accepted=judge.accepted,
-        trainings_accepted=world.model_judge.accepted,
-        ends=judge.ends,
-        trainings_end=world.model_judge.ends,
+        accepted=witness.accepted,
+        trainings_accepted=world.model_witness.accepted,
+        ends=witness.ends,
+        trainings_end=world.model_witness.ends,
         events=events,
-        settled_twice=len(judge.settled_twice),
-        lost_outputs=len(judge.lost_outputs),
-        longest_life=judge.longest_life,
-        longest_save=judge.longest_save,
+        settled_twice=len(witness.settled_twice),
+        lost_outputs=len(witness.lost_outputs),
+        longest_life=witness.longest_life,
+        longest_save=witness.longest_save,
+        longest_judging=world.safety.longest_judging,
         longest_rest=rest,
     )

@@ -4,12 +4,19 @@ import copy
 import random
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
-from revela.domain.errors import ProviderThrottled, ProviderTransient, ProviderUnavailable, Transient
+from revela.domain.errors import (
+    JudgeUnavailable,
+    ProviderThrottled,
+    ProviderTransient,
+    ProviderUnavailable,
+    Transient,
+)
 from tests.fakes import FakeClock, FakePorts
 from tests.simulation.skew import SkewedClock
 
@@ -17,6 +24,8 @@ Result = TypeVar("Result")
 
 # The provider's requests, beside AWS's calls; the rest of what the fakes show is our own arithmetic.
 PROVIDER = ("SimulatedReplicate.", "FakeOutputs.")
+# Models at the provider as well, or a service like it: whatever befalls them, their port says one word.
+JUDGES = ("SimulatedJudge.",)
 PICTURES = ("FakePictures.", "FakePhotoFiles.")
 CREATES = ("SimulatedReplicate.create_prediction", "SimulatedReplicate.create_training")
 
@@ -69,14 +78,19 @@ class ProcessClock(SkewedClock):
             self._sleep(when - self.skew)
 
 
-class _Process:
-    """A thread that runs only while it has been given its turn."""
+class Process:
+    """A thread that runs only while it has been given its turn.
+
+    `killed`: it did not come to its end; `failed` names the calls that were not answered well.
+    """
 
     def __init__(self, name: str, ends_at: datetime, run: Callable[[], None]) -> None:
         self.name = name
         self.ends_at = ends_at
         self.wakes_at: datetime | None = None
         self.over = False
+        self.killed = False
+        self.failed: list[str] = []
         self._go, self._stop = threading.Semaphore(0), threading.Semaphore(0)
         self._run = run
         threading.Thread(target=self._body, name=name, daemon=True).start()
@@ -113,8 +127,8 @@ class Processes:
         self.takes: Callable[[str], timedelta] | None = None
         self._ports = ports
         self._chance = chance
-        self._live: list[_Process] = []
-        self._current: _Process | None = None
+        self._live: list[Process] = []
+        self._current: Process | None = None
         self._doomed = False
         self._bug: BaseException | None = None
         ports.calls.before = self._before
@@ -122,6 +136,11 @@ class Processes:
 
     def __len__(self) -> int:
         return len(self._live)
+
+    @property
+    def current(self) -> Process | None:
+        """Return whose turn it is."""
+        return self._current
 
     def spawn(
         self,
@@ -147,13 +166,16 @@ class Processes:
                 outcome = Outcome(work(ports, ends_at + skew), None)
             except (Killed, Exception) as error:  # noqa: BLE001 - a process's edge
                 outcome = Outcome(None, error)
-            if not self._doomed:
+            if isinstance(outcome.error, AssertionError):
+                # Whoever watches the stores found something, in whichever process, twins among them.
+                self._bug = outcome.error
+            elif not self._doomed:
                 try:
                     then(outcome)
                 except Exception as error:  # noqa: BLE001 - a thread's edge: raised again by who gave it its turn
                     self._bug = error
 
-        self._live.append(_Process(name, ends_at, run))
+        self._live.append(Process(name, ends_at, run))
         if twin and self._chance.random() < self.chances.twins:
             self.counts["twins"] += 1
             self.spawn(name, work, timeout=timeout, twin=False)
@@ -177,7 +199,7 @@ class Processes:
         while self._live:
             self._turn(self._live[0])
 
-    def _turn(self, process: _Process) -> None:
+    def _turn(self, process: Process) -> None:
         process.wakes_at = None
         self._current = process
         process.take_turn()
@@ -195,7 +217,7 @@ class Processes:
         process.pause()
         self._may_live(process)
 
-    def _may_live(self, process: _Process) -> None:
+    def _may_live(self, process: Process) -> None:
         if self._doomed:
             raise Killed
         if self._ports.clock.now() > process.ends_at:
@@ -206,10 +228,61 @@ class Processes:
         return probability > 0 and self._chance.random() < probability
 
     def _before(self, call: str) -> None:
-        process = self._current
-        if process is None or call.startswith(PICTURES):
-            return
-        self.calls[process.name, call] += 1
+        with self._calling(call) as process:
+            if process is None:
+                return
+            self.calls[process.name, call] += 1
+            self._wait_before(call, process)
+            self._may_live(process)
+            self._may_be_killed()
+            if call.startswith(JUDGES):
+                if self._dice(self.chances.provider):
+                    self.counts["judge refused"] += 1
+                    raise JudgeUnavailable("503")
+            elif call.startswith(PROVIDER):
+                if self._dice(self.chances.provider):
+                    self.counts["provider refused"] += 1
+                    raise self._provider_refusal(call)
+            elif self._dice(self.chances.aws):
+                self.counts["aws refused"] += 1
+                raise Transient(f"{call} was refused")
+
+    def _after(self, call: str) -> None:
+        with self._calling(call) as process:
+            if process is None:
+                return
+            if self._dice(self.chances.overtaken):
+                process.pause()
+            self._may_live(process)
+            self._may_be_killed()
+            if call.startswith(JUDGES):
+                if self._dice(self.chances.provider):
+                    self.counts["judge unanswered"] += 1
+                    raise JudgeUnavailable("connection reset after the question was sent")
+            elif call.startswith(PROVIDER):
+                if self._dice(self.chances.provider):
+                    self.counts["provider unanswered"] += 1
+                    raise ProviderTransient("connection reset after the request was sent")
+            elif self._dice(self.chances.aws):
+                self.counts["aws unanswered"] += 1
+                raise Transient(f"{call} was not answered")
+
+    @contextmanager
+    def _calling(self, call: str) -> Iterator[Process | None]:
+        """Yield whose call it is, if it is one to the outside, and note what becomes of it."""
+        process = None if call.startswith(PICTURES) else self._current
+        try:
+            yield process
+        except Killed:
+            assert process is not None
+            process.killed = True
+            raise
+        except Exception:
+            assert process is not None
+            process.failed.append(call)
+            raise
+
+    def _wait_before(self, call: str, process: Process) -> None:
         if self.takes is not None:
             process.wakes_at = self._ports.clock.now() + self.takes(call)
             process.pause()
@@ -219,35 +292,11 @@ class Processes:
             process.pause()
         elif self._dice(self.chances.overtaken):
             process.pause()
-        self._may_live(process)
-        if self._dice(self.chances.killed):
-            self.counts["killed"] += 1
-            raise Killed
-        if call.startswith(PROVIDER):
-            if self._dice(self.chances.provider):
-                self.counts["provider refused"] += 1
-                raise self._provider_refusal(call)
-        elif self._dice(self.chances.aws):
-            self.counts["aws refused"] += 1
-            raise Transient(f"{call} was refused")
 
-    def _after(self, call: str) -> None:
-        process = self._current
-        if process is None or call.startswith(PICTURES):
-            return
-        if self._dice(self.chances.overtaken):
-            process.pause()
-        self._may_live(process)
+    def _may_be_killed(self) -> None:
         if self._dice(self.chances.killed):
             self.counts["killed"] += 1
             raise Killed
-        if call.startswith(PROVIDER):
-            if self._dice(self.chances.provider):
-                self.counts["provider unanswered"] += 1
-                raise ProviderTransient("connection reset after the request was sent")
-        elif self._dice(self.chances.aws):
-            self.counts["aws unanswered"] += 1
-            raise Transient(f"{call} was not answered")
 
     def _provider_refusal(self, call: str) -> Exception:
         if call not in CREATES:

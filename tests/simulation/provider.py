@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import hashlib
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -38,6 +37,8 @@ TRAINING_FAILURES = (
     *(None, "NSFW content detected.", "cannot identify image file", "input_images must be a zip file"),
     *("CUDA out of memory", "no file named config.json", "Failed to create trained image", "E8765", "boom"),
 )
+# What is to be seen in an image, as the fake judge reads it off its bytes.
+HARMS = ("nudity", "violence")
 # A create that nobody answers may still take effect within so long.
 LATE_CREATE_MAX_S = 600.0
 # How long a change may take to show in the listing; far less than a worker's lease.
@@ -84,9 +85,10 @@ class _Ailing:
 class SimulatedReplicate(FakeProvider):
     """A Replicate whose predictions go on by its clock, each to its fate, under a changing weather.
 
-    `trouble` is how likely a fate is a bad one. `made` keeps the SHA-256 of every good image by URL,
-    `rendered` the URLs of each prediction, for longer than the provider does. `repeated` names jobs for
-    which another prediction was created, and the first, which was running or had good images.
+    `trouble` is how likely a fate is a bad one, `harmful` how likely an image is one that nobody should see.
+    `made` keeps every good image by URL, `rendered` the URLs of each prediction, for longer than the provider
+    does. `repeated` names jobs for which another prediction was created, and the first, which was running or
+    had good images.
     """
 
     def __init__(
@@ -101,10 +103,11 @@ class SimulatedReplicate(FakeProvider):
         super().__init__(calls, clock=SkewedClock(clock, skew), outputs=outputs)
         self.skew = skew
         self.trouble = 0.0
+        self.harmful = 0.0
         self.weather = Weather.FAIR
         self.weather_until = clock.now()
         self.listing_late = timedelta(0)
-        self.made: dict[str, str] = {}
+        self.made: dict[str, bytes] = {}
         self.rendered: dict[str, list[str]] = {}
         self.repeated: list[tuple[str, str]] = []
         self.spells: Counter[str] = Counter()
@@ -332,7 +335,9 @@ class SimulatedReplicate(FakeProvider):
         for url in urls:
             data = files[url]
             assert isinstance(data, bytes)
-            self.made[url] = hashlib.sha256(data).hexdigest()
+            if self._chance.random() < self.harmful:
+                data += f" harm:{self._chance.choice(HARMS)}".encode()
+            self.made[url] = files[url] = data
             if self._chance.random() < self.trouble:
                 away = timedelta(seconds=self._chance.uniform(1, 900))
                 self._ailing[url] = _Ailing(data, self._time.now() + away)

@@ -4,29 +4,31 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from revela.adapters.webhook_urls import SignedWebhookUrls
 from revela.domain.errors import Refused, Transient
-from revela.domain.generation import Generation
-from revela.domain.policy import IDEMPOTENCY_KEPT
-from revela.ports import ProviderReport, Ref
-from revela.usecases.accept_generation import Accepted, AcceptGeneration, accept_generation
-from revela.usecases.cancel_generation import cancel_generation
-from revela.usecases.delete_generation import delete_generation
+from revela.ports import Policies, ProviderReport, Ref
 from revela.usecases.finish_generation import finish_generation
 from revela.usecases.grant_credits import GrantCredits, grant_credits
+from revela.usecases.lift_suspension import lift_suspension
 from revela.usecases.reconcile_jobs import reconcile_jobs
 from revela.usecases.start_generation import start_generation
 from tests.fakes import FakeEntropy, FakePorts
+from tests.fakes.judges import FakeImageJudge, FakePromptJudge
 from tests.fakes.ports import POLICIES
-from tests.simulation.history import Judge
-from tests.simulation.model_history import ModelJudge
+from tests.simulation.day import Day
+from tests.simulation.history import WatchedTable, Witness
+from tests.simulation.image_users import ImageUsers
+from tests.simulation.judges import Mood, SimulatedJudge
+from tests.simulation.model_history import ModelWitness
 from tests.simulation.model_users import ModelUsers
 from tests.simulation.model_workers import ModelWorkers
 from tests.simulation.processes import Chances, Outcome, Processes, expect
-from tests.simulation.provider import SimulatedReplicate
+from tests.simulation.prompts import HARM
+from tests.simulation.provider import SimulatedReplicate, Weather
 from tests.simulation.queue import Queue, Received
+from tests.simulation.safety_history import SafetyWitness, Watched
 from tests.simulation.webhooks import URL_KEY, Webhooks
 from tests.unit.usecases.model_life import ModelLife
 from tests.unit.usecases.money import ENDED
@@ -42,41 +44,10 @@ MINUTE = timedelta(minutes=1)
 PLANS = {"ana": "free", "bia": "essential", "caio": "pro", "davi": "studio", "eva": "developer"}
 # A training costs 125: some can have many, some soon cannot pay another.
 WELCOME = {"ana": 300, "bia": 500, "caio": 800, "davi": 1500, "eva": 1500}
-MODELS = ("flux-schnell", "flux-dev", "sdxl")
 # Past a queue's age.
 LONG_BLOCK = timedelta(hours=26)
 # Calls that a process makes, at most, before something else happens in the world.
 BURST = 40
-
-
-class Day(NamedTuple):
-    """How bad a day it is: decided by the seed, the same for the whole history."""
-
-    requests_fail: float  # of the requests to Replicate, and how many fates are bad
-    invocations_fail: float  # of all invocations, at any of their calls to AWS
-    messages_stray: float  # of the messages and webhooks: lost, doubled, late
-    silent: bool  # no webhook ever arrives
-    skew_max: timedelta
-
-    @classmethod
-    def of(cls, chance: random.Random) -> Day:
-        requests, invocations, messages = (0.01 * 20 ** chance.random() for _ in range(3))
-        skew_max = timedelta(seconds=chance.uniform(0, 4))
-        return cls(requests, invocations, messages, chance.random() < 0.15, skew_max)
-
-    @property
-    def chances(self) -> Chances:
-        # An invocation makes some ten calls, and each may fail in four ways.
-        per_call = self.invocations_fail / 10 / 4
-        return Chances(
-            overtaken=0.4,
-            stalled=self.invocations_fail / 10,
-            killed=per_call,
-            aws=per_call,
-            provider=self.requests_fail / 2,
-            twins=self.messages_stray,
-            skew_max=self.skew_max,
-        )
 
 
 class World:
@@ -85,8 +56,7 @@ class World:
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
         self.day = Day.of(self.chance)
-        policies = replace(POLICIES, copies_weights=self.chance.random() < 0.5)
-        self.ports = FakePorts(entropy=FakeEntropy(seed), policies=policies)
+        self.ports = FakePorts(entropy=FakeEntropy(seed), policies=_policies(self.chance))
         clock, calls = self.ports.clock, self.ports.calls
         self.provider = SimulatedReplicate(
             calls,
@@ -98,38 +68,47 @@ class World:
         self.ports.provider = self.provider
         base = None if self.day.silent else "https://api.test"
         self.ports.webhook_urls = SignedWebhookUrls(base, lambda: URL_KEY)  # type: ignore[assignment]  # a port
-        self.judge = Judge(self.ports, self.provider)
-        self.judge.watch()
-        self.model_judge = ModelJudge(self.ports, self.provider)
-        self.model_judge.watch()
-        self.provider.on_deletion = self.judge.judge_deletion
         self.processes = Processes(self.ports, self.chance)
+        self._seat_judges()
+        self._post_witnesses()
         self.starts: Queue[Ref] = Queue(clock, self.chance, visibility=START_VISIBILITY)
         self.finishes: Queue[ProviderReport] = Queue(clock, self.chance, visibility=FINISH_VISIBILITY)
         self.webhooks = Webhooks(self.ports, self.chance, self.provider, self.processes, self._heard)
         self.workers = ModelWorkers(self.ports, self.chance, self.processes)
         users = tuple(PLANS)
         self.users = ModelUsers(self.ports, self.chance, self._api, self.workers.photos.put, users=users)
+        self.image_users = ImageUsers(
+            self.ports,
+            self.chance,
+            self._api,
+            users=users,
+            own_model=self.users.trained_model_of,
+            shown=self.safety.assert_shown,
+        )
         self.happened: list[str] = []
-        self._accepted: dict[tuple[str, str], Generation] = {}
         self._next_schedule = clock.now()
         self._actions: dict[Callable[[], None], int] = {
-            self.someone_asks: 20,
-            self.someone_cancels: 6,
-            self.someone_deletes: 4,
+            self.image_users.someone_asks: 22,
+            self.image_users.someone_looks: 3,
+            self.image_users.someone_cancels: 6,
+            self.image_users.someone_deletes: 4,
+            self.image_users.someone_appeals: 3,
             self.an_operator_grants: 2,
+            self.an_operator_lifts_a_suspension: 1,
             self.a_start_batch_arrives: 18,
             self.finish_messages_arrive: 18,
             self.time_passes: 30,
             self.webhooks.forge: 1,
             self.the_weather_changes: 4,
+            self.a_judge_changes: 3,
             self.the_door_closes: 2,
             self.users.someone_creates_a_model: 3,
             self.users.someone_uploads_photos: 7,
             self.users.someone_trains: 6,
             self.users.someone_cancels_a_training: 1,
             self.users.someone_deletes_a_photo: 2,
-            self.users.someone_deletes_a_model: 2,
+            self.users.someone_deletes_a_model: 1,
+            self.users.someone_withdraws_consent: 2,
         }
         for user_id, plan in PLANS.items():
             grant_credits(GrantCredits(user_id, "welcome", WELCOME[user_id], plan=plan), ports=self.ports)
@@ -137,12 +116,49 @@ class World:
         for user_id in ("caio", "davi", "eva"):
             life.with_photos(user_id=user_id)
 
+    def _seat_judges(self) -> None:
+        """Prompts are judged by a model at Replicate; images too, or by a service that is always quick."""
+        ports, provider = self.ports, self.provider
+        prompts, images = FakePromptJudge(), FakeImageJudge()
+        prompts.harmful = HARM
+
+        def ails() -> bool:
+            return provider.weather in (Weather.POOR, Weather.LOCKED, Weather.FAILING)
+
+        at_replicate = self.chance.random() < 0.6
+        self.prompt_judge = SimulatedJudge(
+            ports.calls, self.chance, ports.clock, prompts, at_replicate=True, ails=ails
+        )
+        self.image_judge = SimulatedJudge(
+            ports.calls,
+            self.chance,
+            ports.clock,
+            images,
+            at_replicate=at_replicate,
+            **({"ails": ails} if at_replicate else {}),
+        )
+        ports.prompt_judge = self.prompt_judge  # type: ignore[assignment]  # a port
+        ports.image_judge = self.image_judge  # type: ignore[assignment]  # a port
+
+    def _post_witnesses(self) -> None:
+        ports = self.ports
+        self.witness = Witness(ports, self.provider)
+        self.model_witness = ModelWitness(ports, self.provider)
+        self.safety = SafetyWitness(ports, self.processes, self.prompt_judge, self.image_judge)
+        ports.store.generations = WatchedTable(self.witness.see, self.safety.see_generation)
+        ports.store.trainings = WatchedTable(self.model_witness.see, self.safety.see_training)
+        ports.store.accounts = WatchedTable(self.safety.see_account)
+        ports.store.models = WatchedTable(self.safety.see_model)
+        ports.objects.stored = Watched(self.safety.see_object)
+        self.provider.on_deletion = self.witness.judge_deletion
+
     # Trouble
 
     def begin_trouble(self) -> None:
         day = self.day
         self.processes.chances = day.chances
         self.provider.trouble = day.requests_fail
+        self.provider.harmful = day.harmful
         self.webhooks.lost = self.webhooks.doubled = day.messages_stray
         self.users.lost = day.messages_stray
         for queue in self.queues:
@@ -151,6 +167,8 @@ class World:
     def end_trouble(self) -> None:
         self.processes.chances = Chances()
         self.provider.clear_up()
+        for judge in self.judges:
+            judge.clear_up()
         self.webhooks.lost = self.webhooks.doubled = 0.0
         self.webhooks.closed_until = self.ports.clock.now()
         self.users.lost = 0.0
@@ -160,6 +178,10 @@ class World:
     def the_weather_changes(self) -> None:
         if self.chance.random() < 0.2 + 4 * self.day.requests_fail:
             self.provider.change_weather()
+
+    def a_judge_changes(self) -> None:
+        if self.chance.random() < 0.2 + 4 * self.day.judges_fail:
+            self.chance.choice(self.judges).change_mood()
 
     def the_door_closes(self) -> None:
         if self.chance.random() < 0.2 + 4 * self.day.messages_stray:
@@ -180,43 +202,6 @@ class World:
             self._flow(self.chance.uniform(0, 0.05))
         self._let_messages_travel()
 
-    def someone_asks(self) -> None:
-        user_id = self.chance.choice(list(PLANS))
-        key = f"key-{self.chance.randrange(40)}" if self.chance.random() < 0.5 else None
-        own = self.users.trained_model_of(user_id) if key is None and self.chance.random() < 0.6 else None
-        # The key decides the body, so that a repeated key is a repeated request; few seeds make twins.
-        details = random.Random(key or self.chance.random())
-        requested = {
-            "model": details.choice(MODELS) if own is None else own.id,
-            "prompt": "a lighthouse",
-            "num_outputs": details.randint(1, 2),
-            "seed": details.randrange(3),
-        }
-        command = AcceptGeneration(user_id, requested, idempotency_key=key)
-
-        def then(outcome: Outcome[Accepted]) -> None:
-            expect(outcome, Refused)
-            if outcome.result is not None and key is not None:
-                given = outcome.result.generation
-                first = self._accepted.setdefault((user_id, key), given)
-                # A key is remembered for a day.
-                if given.created_at - first.created_at >= IDEMPOTENCY_KEPT - MINUTE:
-                    self._accepted[user_id, key] = given
-                else:
-                    assert given.id == first.id, f"{user_id} was given two generations for {key}"
-
-        self._api("accept", lambda ports: accept_generation(command, ports=ports), then)
-
-    def someone_cancels(self) -> None:
-        if row := self._some_row():
-            ref = Ref(row.user_id, row.id)
-            self._api("cancel", lambda ports: cancel_generation(ref, ports=ports))
-
-    def someone_deletes(self) -> None:
-        if row := self._some_row():
-            ref = Ref(row.user_id, row.id)
-            self._api("delete", lambda ports: delete_generation(ref, ports=ports))
-
     def an_operator_grants(self) -> None:
         # Some lapse while the jobs that they pay are running.
         lives = timedelta(minutes=self.chance.choice((1, 5, 30, 600)) * self.chance.uniform(0.5, 2))
@@ -228,6 +213,12 @@ class World:
             expires_at=self.ports.clock.now() + lives,
         )
         self._api("grant", lambda ports: grant_credits(command, ports=ports))
+
+    def an_operator_lifts_a_suspension(self) -> None:
+        suspended = [a.user_id for a in self.ports.store.accounts.values() if a.suspension is not None]
+        if suspended:
+            user_id = self.chance.choice(suspended)
+            self._api("lift", lambda ports: lift_suspension(user_id, ports=ports))
 
     # Workers
 
@@ -291,6 +282,8 @@ class World:
         """Let what is queued grow too old, in the trouble of the day."""
         self.happened.append("let_a_day_pass_without_credit")
         self.provider.run_out_of_credit(LONG_BLOCK)
+        if self.chance.random() < 0.5:
+            self.image_judge.be(Mood.AWAY, LONG_BLOCK)
         ends_at = self.ports.clock.now() + LONG_BLOCK
         while self.ports.clock.now() < ends_at:
             self._flow(30)
@@ -320,7 +313,7 @@ class World:
         clock.advance(timedelta(seconds=seconds))
         self.provider.let_time_pass()
         for prediction in self.provider.overdue_for_deletion():
-            self.judge.judge_deletion(prediction)
+            self.witness.judge_deletion(prediction)
             self.provider.forget_output(prediction.id)
         if clock.now() >= self._next_schedule:
             self._next_schedule = max(self._next_schedule + MINUTE, clock.now())
@@ -353,6 +346,10 @@ class World:
         (self.workers.finishes if told.ref.of_training else self.finishes).put(told)
 
     @property
+    def judges(self) -> tuple[SimulatedJudge[Any], ...]:
+        return (self.prompt_judge, self.image_judge)
+
+    @property
     def queues(self) -> tuple[Queue[Any], ...]:
         return (self.starts, self.finishes, *self.workers.queues)
 
@@ -369,13 +366,19 @@ class World:
             then=then or (lambda outcome: expect(outcome, Refused)),
         )
 
-    def _some_row(self) -> Generation | None:
-        rows = list(self.ports.store.generations.values())
-        # Who looks for something to cancel or delete mostly finds what is new.
-        return self.chance.choice(rows[-8:] if self.chance.random() < 0.7 else rows) if rows else None
-
     @property
     def at_rest(self) -> bool:
         ended = all(row.state in ENDED for row in self.ports.store.generations.values())
         # What is late may still be cleared up after, by whoever hears of it.
-        return ended and self.model_judge.at_rest and not self.users.posts and not self.workers.busy
+        return ended and self.model_witness.at_rest and not self.users.posts and not self.workers.busy
+
+
+def _policies(chance: random.Random) -> Policies:
+    """Return what an installation may be set to: all of it shows within an hour or two."""
+    return replace(
+        POLICIES,
+        copies_weights=chance.random() < 0.5,
+        blocked_kept=timedelta(days=chance.choice((0, 7))),
+        judge_patience=chance.choice((timedelta(minutes=20), timedelta(days=1))),
+        strikes_per_day=chance.choice((1, 2, 4, 10)),
+    )

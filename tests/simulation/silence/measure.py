@@ -17,7 +17,7 @@ from revela.usecases.grant_credits import GrantCredits, grant_credits
 from revela.usecases.reconcile_jobs import reconcile_jobs
 from revela.usecases.start_generation import start_generation
 from tests.fakes import FakePorts
-from tests.simulation.history import WatchedRows
+from tests.simulation.history import WatchedTable
 from tests.simulation.processes import Outcome, Processes
 from tests.simulation.provider import RETENTION
 from tests.simulation.silence.replicate import SteadyReplicate
@@ -115,7 +115,7 @@ class _System:
         self.measured = Measured(scenario)
         self.chance = random.Random(seed)
         self.ports = FakePorts()
-        self.ports.store.generations = WatchedRows(self._on_write)
+        self.ports.store.generations = WatchedTable(self._on_write)
         self.clock = self.ports.clock
         self.provider = SteadyReplicate(
             self.ports.calls, self.chance, scenario.run_s, clock=self.clock, outputs=self.ports.outputs
