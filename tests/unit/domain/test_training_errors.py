@@ -99,7 +99,7 @@ def test_every_cause_of_a_rule_or_of_any_job_has_a_text_and_a_remedy() -> None:
     of_rules = {rule.failure_code for rule in (*TRAINING_RULES, *NAMED)}
     of_any_job = {"provider_unknown", "queue_timeout"}
     # What `start_training` finds out before there is a training at the provider.
-    before_the_create = {"photos_refused"}
+    before_the_create = {"photos_refused", "model_closed"}
 
     assert of_any_job <= set(FAILURES)
     assert set(TRAINING_FAILURES) == set(TRAINING_REMEDIES) == of_rules | of_any_job | before_the_create

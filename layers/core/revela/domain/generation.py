@@ -108,9 +108,10 @@ class Generation(Job):
     # Whether a judge has to be asked about the prompt, and when it said that it may be made.
     doubts: tuple[Doubt, ...] = ()
     prompt_judged_at: datetime | None = None
-    # Set while it is being judged, no longer.
-    quarantined: tuple[Quarantined, ...] = ()
+    # Since when a judge is awaited: first of the prompt, then of the images.
     judging_since: datetime | None = None
+    # Set while images are being judged, no longer.
+    quarantined: tuple[Quarantined, ...] = ()
     outputs: tuple[Output, ...] = ()
     blocked: tuple[Blocked, ...] = ()
     appeal: Appeal | None = None
@@ -123,6 +124,10 @@ class Generation(Job):
     @property
     def undecided(self) -> bool:
         return bool(self.doubts) and self.prompt_judged_at is None
+
+    @property
+    def awaits_judge(self) -> bool:
+        return self.undecided and self.judging_since is not None
 
     @property
     def place(self) -> Place:

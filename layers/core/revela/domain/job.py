@@ -226,6 +226,11 @@ class Job(BaseModel):
         return False
 
     @property
+    def awaits_judge(self) -> bool:
+        """Tell whether it is queued because a judge has not answered."""
+        return False
+
+    @property
     def credits_refunded(self) -> int:
         return self.credits_held - self.credits_charged if self.settled else 0
 

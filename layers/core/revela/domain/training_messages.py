@@ -54,6 +54,10 @@ TRAINING_FAILURES: dict[str, dict[Language, str]] = {
         "en": "The training took far longer than expected and was stopped. You were not charged.",
         "pt-BR": "O treinamento demorou muito mais que o esperado e foi encerrado. Você não foi cobrado.",
     },
+    "model_closed": {
+        "en": "The model was closed before the training began. You were not charged.",
+        "pt-BR": "O modelo foi encerrado antes de o treinamento começar. Você não foi cobrado.",
+    },
     "queue_timeout": {
         "en": "The training waited for a whole day without a free place. You were not charged.",
         "pt-BR": "O treinamento esperou um dia inteiro sem vaga. Você não foi cobrado.",
@@ -109,6 +113,10 @@ TRAINING_REMEDIES: dict[str, dict[Language, str]] = {
     "timeout": {
         "en": "Train again, with fewer steps or with another trainer.",
         "pt-BR": "Treine de novo, com menos passos ou com outro treinador.",
+    },
+    "model_closed": {
+        "en": "Create a new model if you want to train one.",
+        "pt-BR": "Crie um modelo novo se quiser treinar um.",
     },
     "queue_timeout": {
         "en": "Come back later; many people are training today.",

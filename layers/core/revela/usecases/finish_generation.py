@@ -35,8 +35,11 @@ def finish_generation(command: ProviderReport, *, ports: Ports, until: datetime)
     if not prediction.status.terminal:
         record_prediction(ref, prediction, attempt=command.attempt, ports=ports)
         return
+    came_from_provider = False
 
     def decide(row: Generation) -> Move | None:
+        nonlocal came_from_provider
+        came_from_provider = row.state.at_provider
         if not row.owns(prediction.id, attempt=command.attempt):
             return None
         if row.state.has_outputs:
@@ -52,13 +55,19 @@ def finish_generation(command: ProviderReport, *, ports: Ports, until: datetime)
             "prediction_owned_by_another", generation_id=ref.id, prediction_id=prediction.id
         )
         return
-    if moved and row is not None:
-        _tell_health(row, prediction, ports)
-        if row.state is State.SAVING:
-            save_outputs(row, prediction, ports=ports, until=until)
-        elif row.state is State.JUDGING:
-            judge_outputs(row, ports=ports, until=until)
+    if row is None or not moved:
+        _nothing_to_finish(row, command, ports)
         return
+    if came_from_provider:
+        _tell_health(row, prediction, ports)
+    if row.state is State.SAVING:
+        save_outputs(row, prediction, ports=ports, until=until)
+    elif row.state is State.JUDGING:
+        judge_outputs(row, ports=ports, until=until)
+
+
+def _nothing_to_finish(row: Generation | None, command: ProviderReport, ports: Ports) -> None:
+    ref, prediction = command.ref, command.prediction
     ports.telemetry.info(
         "nothing_to_finish", generation_id=ref.id, prediction_id=prediction.id, status=prediction.status
     )

@@ -5,54 +5,67 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from revela.domain.errors import JudgeUnavailable, TicketVoid, Transient
+from revela.domain.errors import TicketVoid, Transient
 from revela.domain.generation import Generation, Quarantined
 from revela.domain.job import Event, Failure, State
 from revela.domain.judgement import Judgement, Ticket
 from revela.domain.policy import JUDGE_FIRST, JUDGE_MAX
 from revela.domain.retry import backoff
-from revela.ports import Ports, Ref
+from revela.ports import Ports, Ref, Thumbnail
 from revela.usecases.moving import Move, move
 from revela.usecases.publish_outputs import (
-    IMAGE_MAX_BYTES,
     JudgedImage,
     Mine,
+    end_if_closed,
     give_up,
+    provenance_of,
     publish_outputs,
     tidy_up,
     time_to_publish,
 )
 from revela.usecases.save_outputs import count_cost
 
+# No output is larger when it is downloaded; its provenance adds some hundred bytes.
+IMAGE_MAX_BYTES = 33 * 1024 * 1024
+
 
 def judge_outputs(row: Generation, *, ports: Ports, until: datetime) -> None:
     """Publish when every image is judged; else wait for the judge, as long as the installation says.
 
     `row` carries the lease that this process took.
+
+    Raises:
+        Transient: it has ended, and what is left has to be deleted again.
     """
 
     def mine(seen: Generation) -> bool:
         return seen.state is State.JUDGING and seen.lease_until == row.lease_until
 
-    images: Sequence[Quarantined] = row.quarantined
+    ended = end_if_closed(row, mine=mine, ports=ports) or _judged(row, mine, ports, until)
+    if ended is not None:
+        tidy_up(ended, ports=ports)
+
+
+def _judged(row: Generation, mine: Mine, ports: Ports, until: datetime) -> Generation | None:
+    """Return the row if it has ended with that."""
+    images = [_heard(row, image, ports) for image in row.quarantined]
     try:
-        images = [_heard(image, ports) for image in images]
-        images = _asked(row, images, ports)
+        images = _asked(images, ports)
         if not images:
             give_up(row, ["gone"], mine=mine, ports=ports)
-            return
-        judged = [JudgedImage(image, image.found) for image in images if isinstance(image.found, Judgement)]
-        if len(judged) == len(images) and time_to_publish(ports, until):
-            publish_outputs(row, judged, mine=mine, ports=ports)
-            return
+            return None
+        if all(isinstance(image.found, Judgement) for image in images) and time_to_publish(ports, until):
+            ready = _ready(row, images, ports)
+            if not ready:
+                give_up(row, ["gone"], mine=mine, ports=ports)
+                return None
+            return publish_outputs(row, ready, mine=mine, ports=ports)
     except Transient as error:
-        if isinstance(error, JudgeUnavailable):
-            ports.telemetry.count("JudgeUnavailable")
-        ports.telemetry.warning("judging_delayed", generation_id=row.id, reason=type(error).__name__)
-    _wait(row, tuple(images), mine, ports)
+        _tell(row, error, ports)
+    return _wait(row, tuple(images), mine, ports)
 
 
-def _heard(image: Quarantined, ports: Ports) -> Quarantined:
+def _heard(row: Generation, image: Quarantined, ports: Ports) -> Quarantined:
     """Return the image with what was said of it since the judge was asked."""
     if not isinstance(image.found, Ticket):
         return image
@@ -60,11 +73,14 @@ def _heard(image: Quarantined, ports: Ports) -> Quarantined:
         said = ports.image_judge.answer(image.found)
     except TicketVoid:
         return image.model_copy(update={"found": None})
+    except Transient as error:
+        _tell(row, error, ports)
+        return image
     count_cost([said], ports)
     return image.model_copy(update={"found": said})
 
 
-def _asked(row: Generation, images: Sequence[Quarantined], ports: Ports) -> list[Quarantined]:
+def _asked(images: Sequence[Quarantined], ports: Ports) -> list[Quarantined]:
     """Return the images, those that no judge was asked about asked now; without those that are gone."""
     renderings: dict[int, bytes] = {}
     gone: set[int] = set()
@@ -80,8 +96,6 @@ def _asked(row: Generation, images: Sequence[Quarantined], ports: Ports) -> list
         zip(renderings, ports.image_judge.ask(list(renderings.values())), strict=True) if renderings else ()
     )
     count_cost(list(said.values()), ports)
-    if gone:
-        ports.telemetry.warning("quarantine_incomplete", generation_id=row.id, missing=len(gone))
     return [
         image.model_copy(update={"found": said.get(image.index, image.found)})
         for image in images
@@ -89,16 +103,38 @@ def _asked(row: Generation, images: Sequence[Quarantined], ports: Ports) -> list
     ]
 
 
-def _wait(row: Generation, images: tuple[Quarantined, ...], mine: Mine, ports: Ports) -> None:
+def _ready(row: Generation, images: Sequence[Quarantined], ports: Ports) -> list[JudgedImage]:
+    """Return what can be published or blocked; an image that has gone from quarantine is neither."""
+    ready: list[JudgedImage] = []
+    for image in images:
+        judgement = image.found
+        assert isinstance(judgement, Judgement)
+        thumbnail = _thumbnail(row, image, ports) if judgement.allowed else None
+        if judgement.allowed and thumbnail is None:
+            ports.telemetry.warning("quarantine_incomplete", generation_id=row.id, index=image.index)
+            continue
+        ready.append(JudgedImage(image, judgement, thumbnail))
+    return ready
+
+
+def _thumbnail(row: Generation, image: Quarantined, ports: Ports) -> Thumbnail | None:
+    with ports.objects.fetch(image.key, max_bytes=IMAGE_MAX_BYTES) as file:
+        return ports.pictures.thumbnail(file.path, provenance_of(row)) if file else None
+
+
+def _wait(row: Generation, images: tuple[Quarantined, ...], mine: Mine, ports: Ports) -> Generation | None:
+    """Give the lease back; return the row if the judge was awaited for too long."""
     fraction = ports.entropy.fraction()
     wait = backoff(JUDGE_FIRST, row.save_failures, fraction=fraction, maximum=JUDGE_MAX)
+    # Where all is judged it is the bucket that is awaited, until it has nothing any more.
+    awaits_judge = not all(isinstance(image.found, Judgement) for image in images)
 
     def decide(seen: Generation) -> Move | None:
         if not mine(seen):
             return None
         now = ports.clock.now()
-        since = seen.judging_since or seen.updated_at
-        if now - since > ports.policies.judge_patience:
+        since = seen.judging_since or now
+        if awaits_judge and now - since > ports.policies.judge_patience:
             away = Failure(code="judge_unavailable")
             return Move(Event.JUDGE_AWAY, State.FAILED, changes={"quarantined": ()}, failure=away)
         return Move(
@@ -113,5 +149,11 @@ def _wait(row: Generation, images: tuple[Quarantined, ...], mine: Mine, ports: P
         )
 
     ended = move(Ref(row.user_id, row.id), decide, ports=ports, seen=row)
-    if ended.moved and ended.row is not None and ended.row.state is State.FAILED:
-        tidy_up(ended.row, ports=ports)
+    return ended.row if ended.row is not None and ended.moved and ended.row.state.terminal else None
+
+
+def _tell(row: Generation, error: Transient, ports: Ports) -> None:
+    ports.telemetry.count("JudgeUnavailable")
+    ports.telemetry.warning(
+        "judging_delayed", generation_id=row.id, reason=str(error) or type(error).__name__
+    )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 
-from revela.domain.errors import TicketVoid
+from revela.domain.errors import JudgeUnavailable, TicketVoid, Transient
 from revela.domain.generation import Generation
 from revela.domain.judgement import Judgement, Ticket
 from revela.domain.policy import JUDGEMENT_KEPT, TICKET_KEPT
@@ -18,22 +18,23 @@ def judge_prompt(row: Generation, *, ports: Ports) -> Judgement | Ticket:
     """Return what the judge says of the texts in doubt; a ticket while it has said nothing.
 
     Raises:
-        Transient: the judge or what it said before cannot be reached; nothing may be made meanwhile.
+        JudgeUnavailable: nothing may be made meanwhile.
+        Transient: what was said before cannot be read, or what was said now not be kept.
     """
-    text = _in_doubt(row)
+    text = _to_judge(row)
     key = hashlib.sha256(f"{ports.catalog.judges.prompt.version}\n{text}".encode()).hexdigest()
     known = ports.known_judgements.get(key)
     if isinstance(known, Judgement):
         return known
-    said = _answered(known, ports) if known is not None else None
-    if said is None:
-        (said,) = ports.prompt_judge.ask([text])
-        assert said is not None  # the first is always asked about
+    try:
+        said = (_answered(known, ports) if known is not None else None) or _asked(text, ports)
+    except Transient as error:
+        raise JudgeUnavailable(str(error) or type(error).__name__) from error
     if said == known:
         return said
-    kept = JUDGEMENT_KEPT if isinstance(said, Judgement) else TICKET_KEPT
-    ports.known_judgements.put(key, said, expires_at=ports.clock.now() + kept)
+    kept = TICKET_KEPT
     if isinstance(said, Judgement):
+        kept = JUDGEMENT_KEPT
         ports.telemetry.count("JudgingCostMicroUsd", said.cost_micro_usd)
         ports.telemetry.info(
             "prompt_judgement",
@@ -41,6 +42,13 @@ def judge_prompt(row: Generation, *, ports: Ports) -> Judgement | Ticket:
             rules=",".join(doubt.rule for doubt in row.doubts),
             category=said.category,
         )
+    ports.known_judgements.put(key, said, expires_at=ports.clock.now() + kept)
+    return said
+
+
+def _asked(text: str, ports: Ports) -> Judgement | Ticket:
+    (said,) = ports.prompt_judge.ask([text])
+    assert said is not None  # the first is always asked about
     return said
 
 
@@ -51,11 +59,15 @@ def _answered(ticket: Ticket, ports: Ports) -> Judgement | Ticket | None:
         return None
 
 
-def _in_doubt(row: Generation) -> str:
-    """Return the texts in doubt as one. What the negative prompt names is not to be seen: it is said so."""
-    own = {"class_word": row.own.class_word, "trigger_word": row.own.trigger_word} if row.own else {}
-    texts = {**own, **row.params}
-    return "\n".join(
-        f"without: {texts[doubt.field]}" if doubt.field == "negative_prompt" else str(texts[doubt.field])
-        for doubt in row.doubts
-    )
+def _to_judge(row: Generation) -> str:
+    """Return the prompt with whatever else is in doubt: words that pass alone may not pass together.
+
+    What a negative prompt names is not to be seen; it is said so.
+    """
+    fields = {doubt.field for doubt in row.doubts}
+    parts = [row.params["prompt"]]
+    if row.own is not None and fields & {"class_word", "trigger_word"}:
+        parts.insert(0, f"{row.own.trigger_word} {row.own.class_word}")
+    if "negative_prompt" in fields:
+        parts.append(f"without: {row.params['negative_prompt']}")
+    return "\n".join(parts)

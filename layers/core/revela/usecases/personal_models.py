@@ -5,9 +5,20 @@ from __future__ import annotations
 from datetime import datetime
 
 from revela.domain.errors import NotFound, NotNow
+from revela.domain.job import Event, Failure, State
 from revela.domain.personal_model import ModelState, PersonalModel
 from revela.domain.photo import Photo, PhotoState
 from revela.ports import ModelRef, Ports
+from revela.usecases.moving import Move
+
+# How a job ends whose model is closed: nothing was made, or nothing of it is shown.
+CLOSED = Move(Event.MODEL_CLOSED, State.FAILED, failure=Failure(code="model_closed"))
+
+
+def open_model(ref: ModelRef, *, ports: Ports) -> PersonalModel | None:
+    """Return the model, None when it is being deleted: nothing of it is sent to the provider any more."""
+    model = ports.models.get(ref)
+    return model if model is not None and model.state is not ModelState.DELETING else None
 
 
 def get(ref: ModelRef, *, ports: Ports) -> PersonalModel:

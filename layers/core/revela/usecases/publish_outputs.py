@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from revela.domain.change import ModelWrite
-from revela.domain.errors import Transient
 from revela.domain.generation import Blocked, Generation, Output, Quarantined
 from revela.domain.job import Event, Failure, State
 from revela.domain.judgement import Judgement
@@ -16,38 +15,44 @@ from revela.domain.personal_model import PersonalModel
 from revela.domain.policy import PUBLISHING_NEEDS_S
 from revela.domain.retry import OUTPUTS_UNUSABLE
 from revela.ports import ModelRef, Ports, Provenance, Ref, Thumbnail
+from revela.usecases import personal_models
 from revela.usecases.ended_predictions import retry_or_end
 from revela.usecases.moving import Move, move
 
-# No output is larger when it is downloaded; its provenance adds some hundred bytes.
-IMAGE_MAX_BYTES = 33 * 1024 * 1024
+THUMBNAIL = ".thumbnail.webp"
 # Ends that leave files in quarantine, or where they were published, for who ended it to delete.
 LEAVES_FILES = frozenset({"moderated", "model_closed", "judge_unavailable"})
+
+CLOSED = replace(personal_models.CLOSED, changes={"quarantined": ()})
 
 # Tells a row that this process still holds the lease of.
 Mine = Callable[[Generation], bool]
 
 
 class JudgedImage(NamedTuple):
-    """An image in quarantine with what its judge said; `thumbnail` if one was made already."""
+    """An image in quarantine with what its judge said; `thumbnail` None where it is not allowed."""
 
     image: Quarantined
     judgement: Judgement
-    thumbnail: Thumbnail | None = None
+    thumbnail: Thumbnail | None
 
 
-def publish_outputs(row: Generation, judged: Sequence[JudgedImage], *, mine: Mine, ports: Ports) -> None:
+def publish_outputs(
+    row: Generation, judged: Sequence[JudgedImage], *, mine: Mine, ports: Ports
+) -> Generation | None:
     """Copy what was allowed to where its owner finds it, and settle: blocked images are not charged.
 
-    Nothing is shown of a person whose consent was withdrawn, however late.
+    Return the row if this call has ended it: then it is to be tidied up. Nothing is shown of a person whose
+    consent was withdrawn, however late.
 
     Raises:
         Transient: try again, with what is in quarantine.
     """
-    outputs: tuple[Output, ...] = ()
-    if not _is_closed(row, _model_of(row, ports)):
-        allowed = (found for found in judged if found.judgement.allowed)
-        outputs = tuple(_publish(row, found, ports) for found in allowed)
+    outputs = tuple(
+        _publish(row, found.image, found.thumbnail, ports)
+        for found in judged
+        if found.judgement.allowed and found.thumbnail is not None
+    )
     blocked = tuple(_blocked(found, ports) for found in judged if not found.judgement.allowed)
 
     def settle(seen: Generation) -> Move | None:
@@ -55,8 +60,7 @@ def publish_outputs(row: Generation, judged: Sequence[JudgedImage], *, mine: Min
             return None
         model = _model_of(seen, ports)
         if _is_closed(seen, model):
-            closed = Failure(code="model_closed")
-            return Move(Event.MODEL_CLOSED, State.FAILED, changes={"quarantined": ()}, failure=closed)
+            return CLOSED
         settled = Move(
             Event.OUTPUTS_SAVED,
             State.SUCCEEDED,
@@ -75,11 +79,19 @@ def publish_outputs(row: Generation, judged: Sequence[JudgedImage], *, mine: Min
     # Who has lost the lease leaves quarantine to its new holder, who may be copying from there.
     ended = move(Ref(row.user_id, row.id), settle, ports=ports, seen=row)
     if not ended.moved or ended.row is None:
-        return
+        return None
     if ended.row.blocked:
         ports.telemetry.count("ImagesBlocked", len(blocked))
         ports.telemetry.info("images_blocked", generation_id=row.id, categories=_categories(blocked))
-    tidy_up(ended.row, ports=ports)
+    return ended.row
+
+
+def end_if_closed(row: Generation, *, mine: Mine, ports: Ports) -> Generation | None:
+    """End a job whose person has withdrawn: nobody looks at its images any more, not even a judge."""
+    if not _is_closed(row, _model_of(row, ports)):
+        return None
+    ended = move(Ref(row.user_id, row.id), lambda seen: CLOSED if mine(seen) else None, ports=ports, seen=row)
+    return ended.row if ended.moved else None
 
 
 def give_up(row: Generation, reasons: Sequence[str], *, mine: Mine, ports: Ports) -> None:
@@ -97,17 +109,20 @@ def give_up(row: Generation, reasons: Sequence[str], *, mine: Mine, ports: Ports
 
 
 def tidy_up(row: Generation, *, ports: Ports) -> None:
-    """Delete what a generation that has ended left in quarantine, but for what can be appealed.
+    """Delete what a generation that has ended left behind, but for what can be appealed.
 
-    Who published images and then met the withdrawal of consent has published them in vain.
+    A process that died may have published what was then blocked, or whose person then withdrew: what the
+    row does not show goes from there as well. Raises Transient: somebody has to do it again.
     """
     code = row.failure.code if row.failure else None
     if not (row.outputs or row.blocked or code in LEAVES_FILES):
         return
     kept = {image.key for image in row.blocked}
-    keys = (quarantine_key(row, index) for index in range(row.num_outputs))
-    ports.objects.delete([key for key in keys if key not in kept])
-    if code == "model_closed":
+    left = [key for key in (quarantine_key(row, n) for n in range(row.num_outputs)) if key not in kept]
+    if row.outputs:
+        left += [key for image in row.blocked for key in _published_keys(row, image.index)]
+    ports.objects.delete(left)
+    if not row.outputs:
         ports.objects.delete_prefix(row.published_prefix)
 
 
@@ -133,11 +148,9 @@ def _is_closed(row: Generation, model: PersonalModel | None) -> bool:
     return row.own is not None and (model is None or model.consent.withdrawn_at is not None)
 
 
-def _publish(row: Generation, found: JudgedImage, ports: Ports) -> Output:
-    image = found.image
-    stem = f"{row.published_prefix}{row.attempt}-{image.index}"
-    key, thumbnail_key = f"{stem}.{image.extension}", f"{stem}.thumbnail.webp"
-    thumbnail = found.thumbnail or _thumbnail(row, image, ports)
+def _publish(row: Generation, image: Quarantined, thumbnail: Thumbnail, ports: Ports) -> Output:
+    stem = _stem(row, image.index)
+    key, thumbnail_key = f"{stem}.{image.extension}", f"{stem}{THUMBNAIL}"
     ports.objects.copy(image.key, key, content_type=image.content_type)
     ports.objects.put_bytes(thumbnail_key, thumbnail.data, content_type="image/webp")
     return Output(
@@ -154,11 +167,12 @@ def _publish(row: Generation, found: JudgedImage, ports: Ports) -> Output:
     )
 
 
-def _thumbnail(row: Generation, image: Quarantined, ports: Ports) -> Thumbnail:
-    with ports.objects.fetch(image.key, max_bytes=IMAGE_MAX_BYTES) as file:
-        if file is None:
-            raise Transient("an image has gone from quarantine since it was judged")
-        return ports.pictures.thumbnail(file.path, provenance_of(row))
+def _published_keys(row: Generation, index: int) -> list[str]:
+    return [f"{_stem(row, index)}{ending}" for ending in (".jpg", ".png", ".webp", THUMBNAIL)]
+
+
+def _stem(row: Generation, index: int) -> str:
+    return f"{row.published_prefix}{row.attempt}-{index}"
 
 
 def _blocked(found: JudgedImage, ports: Ports) -> Blocked:

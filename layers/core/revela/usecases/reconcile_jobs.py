@@ -224,7 +224,8 @@ def _visit_job(row: Job, blocked_until: datetime | None, found: _Due, ports: Por
         if seen.version != row.version:
             return None
         if expired:
-            return Move(Event.QUEUE_AGE_EXCEEDED, State.FAILED, failure=Failure(code="queue_timeout"))
+            failure = Failure(code="judge_unavailable" if row.awaits_judge else "queue_timeout")
+            return Move(Event.QUEUE_AGE_EXCEEDED, State.FAILED, failure=failure)
         if blocked:
             # Nothing is sent, so nothing is to be missed after the usual time: it is due when it may be sent.
             return Move(Event.VISITED, row.state, changes={"due_at": blocked_until})

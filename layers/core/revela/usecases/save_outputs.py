@@ -19,10 +19,12 @@ from revela.usecases.moving import Move, move
 from revela.usecases.publish_outputs import (
     JudgedImage,
     Mine,
+    end_if_closed,
     give_up,
     provenance_of,
     publish_outputs,
     quarantine_key,
+    tidy_up,
     time_to_publish,
 )
 
@@ -40,28 +42,41 @@ def save_outputs(row: Generation, prediction: Prediction, *, ports: Ports, until
 
     `row` carries the lease that this process took. A judge that takes its time, or is away, is awaited in a
     state of its own: by then nothing is lost any more when the provider deletes its files.
+
+    Raises:
+        Transient: it has ended, and what is left has to be deleted again.
     """
 
     def mine(seen: Generation) -> bool:
         return seen.state is State.SAVING and seen.lease_until == row.lease_until
 
     try:
-        held, reasons = _quarantine(row, prediction, ports)
-        if not held:
-            give_up(row, reasons, mine=mine, ports=ports)
-            return
-        said = _ask(row, held, ports, until)
-        judged = [
-            JudgedImage(one.image, found, one.thumbnail)
-            for one, found in zip(held, said, strict=True)
-            if isinstance(found, Judgement)
-        ]
-        if len(judged) == len(held) and time_to_publish(ports, until):
-            publish_outputs(row, judged, mine=mine, ports=ports)
-        else:
-            _await_judge(row, held, said, mine, ports)
+        ended = end_if_closed(row, mine=mine, ports=ports) or _saved(row, prediction, mine, ports, until)
     except Transient as error:
         _delay(row, mine, error, ports)
+        return
+    if ended is not None:
+        tidy_up(ended, ports=ports)
+
+
+def _saved(
+    row: Generation, prediction: Prediction, mine: Mine, ports: Ports, until: datetime
+) -> Generation | None:
+    """Return the row if it has ended with that."""
+    held, reasons = _quarantine(row, prediction, ports)
+    if not held:
+        give_up(row, reasons, mine=mine, ports=ports)
+        return None
+    said = _ask(row, held, ports, until)
+    judged = [
+        JudgedImage(one.image, found, one.thumbnail)
+        for one, found in zip(held, said, strict=True)
+        if isinstance(found, Judgement)
+    ]
+    if len(judged) == len(held) and time_to_publish(ports, until):
+        return publish_outputs(row, judged, mine=mine, ports=ports)
+    _await_judge(row, held, said, mine, ports)
+    return None
 
 
 def _quarantine(row: Generation, prediction: Prediction, ports: Ports) -> tuple[list[_Held], list[str]]:

@@ -10,12 +10,11 @@ from revela.domain.change import ModelWrite
 from revela.domain.errors import JudgeUnavailable, Refused, Transient
 from revela.domain.generation import Generation
 from revela.domain.job import Event, Failure, State, fingerprint
-from revela.domain.judgement import Judgement, Ticket
-from revela.domain.personal_model import ModelState
+from revela.domain.judgement import Judgement
 from revela.domain.policy import JUDGE_FIRST, JUDGE_MAX, START_LEASE
 from revela.domain.retry import backoff
 from revela.ports import CreatePrediction, ModelRef, Ports, Ref
-from revela.usecases import image_models
+from revela.usecases import image_models, personal_models
 from revela.usecases.creates import create_once, may_start, postpone
 from revela.usecases.judge_prompt import judge_prompt
 from revela.usecases.model_health import rests_until
@@ -78,21 +77,20 @@ def _passed(
                 postpone(row, now, ports)
                 continue
             said = _judgement(row, ports)
-            if isinstance(said, Judgement) and said.allowed:
+            if said is not None and said.allowed:
                 passed.append(row)
-            elif isinstance(said, Judgement):
+            elif said is not None:
                 _refuse(row, said, ports)
-            elif said is None:
-                _await_judge(row, ports)
             else:
-                postpone(row, ports.clock.now() + JUDGE_FIRST, ports)
+                _await_judge(row, ports)
     return passed
 
 
-def _judgement(row: Generation, ports: Ports) -> Judgement | Ticket | None:
-    """Return what the judge says, None while it is away."""
+def _judgement(row: Generation, ports: Ports) -> Judgement | None:
+    """Return what the judge says, None while it has said nothing, or is away."""
     try:
-        return judge_prompt(row, ports=ports)
+        said = judge_prompt(row, ports=ports)
+        return said if isinstance(said, Judgement) else None
     except JudgeUnavailable as error:
         ports.telemetry.count("JudgeUnavailable")
         ports.telemetry.warning("judge_unavailable", generation_id=row.id, reason=str(error))
@@ -113,18 +111,19 @@ def _refuse(row: Generation, said: Judgement, ports: Ports) -> None:
 
 
 def _await_judge(row: Generation, ports: Ports) -> None:
-    """Hold the job until its judge is back, as long as the installation says."""
+    """Hold the job until its judge has answered, as long as the installation says."""
     fraction = ports.entropy.fraction()
 
     def decide(seen: Generation) -> Move | None:
         if seen.state is not State.QUEUED:
             return None
         now = ports.clock.now()
-        if now - seen.created_at > ports.policies.judge_patience:
+        since = seen.judging_since or now
+        if now - since > ports.policies.judge_patience:
             return Move(Event.JUDGE_AWAY, State.FAILED, failure=Failure(code="judge_unavailable"))
         again_at = now + backoff(JUDGE_FIRST, seen.refusals, fraction=fraction, maximum=JUDGE_MAX)
         later = {"due_at": again_at, "not_before": again_at, "refusals": seen.refusals + 1}
-        return Move(Event.POSTPONED, State.QUEUED, changes=later)
+        return Move(Event.POSTPONED, State.QUEUED, changes=later | {"judging_since": since})
 
     move(Ref(row.user_id, row.id), decide, ports=ports, seen=row)
 
@@ -185,16 +184,19 @@ def _start(ref: Ref, row: Generation, ports: Ports) -> None:
         # Its attempt is in the webhook's URL: a row that was claimed meanwhile is another message's.
         if not may_start(seen, now) or seen.attempt != row.attempt:
             return None
-        personal = ports.models.get(ModelRef(seen.user_id, seen.model)) if seen.own else None
-        if seen.own and (personal is None or personal.state is ModelState.DELETING):
-            return Move(Event.MODEL_CLOSED, State.FAILED, failure=Failure(code="model_closed"))
+        personal = None
+        if seen.own:
+            personal = personal_models.open_model(ModelRef(seen.user_id, seen.model), ports=ports)
+            if personal is None:
+                return personal_models.CLOSED
         return Move(
             Event.CLAIMED,
             State.STARTING,
             # Whoever withdraws consent in this moment is heard: the claim is void, and decided anew.
             model=ModelWrite(personal, personal) if personal else None,
             changes={
-                "prompt_judged_at": now if seen.doubts else None,
+                "prompt_judged_at": (seen.prompt_judged_at or now) if seen.doubts else None,
+                "judging_since": None,
                 "attempt": seen.attempt + 1,
                 "claimed_at": now,
                 "lease_until": now + START_LEASE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from revela.domain.change import ModelWrite
 from revela.domain.errors import (
     ArchiveIncomplete,
     ProviderNotFound,
@@ -15,7 +16,8 @@ from revela.domain.job import Event, Failure, State, fingerprint
 from revela.domain.policy import TRAINING_START_LEASE
 from revela.domain.retry import MODEL_AWAY_WAIT, backoff
 from revela.domain.training import Training
-from revela.ports import ArchiveEntry, CreateTraining, Ports, Ref, UploadedFile
+from revela.ports import ArchiveEntry, CreateTraining, ModelRef, Ports, Ref, UploadedFile
+from revela.usecases import personal_models
 from revela.usecases.creates import create_once, may_start, postpone, tell_pace, wait_after
 from revela.usecases.model_health import rests_until
 from revela.usecases.moving import Move, move
@@ -55,6 +57,10 @@ def start_training(ref: Ref, *, ports: Ports, until: datetime) -> None:
     if now + ONE_TRAINING_NEEDS > until:
         postpone(row, now, ports)
         return
+    model_ref = ModelRef(row.user_id, row.model_id)
+    if personal_models.open_model(model_ref, ports=ports) is None:
+        _end_closed(row, ports)
+        return
     try:
         _start(row, ports, until)
     except (ProviderTransient, ProviderRejected, ProviderNotFound) as error:
@@ -93,9 +99,14 @@ def _start(row: Training, ports: Ports, until: datetime) -> None:
         # Its attempt is in the webhook's URL: a row that was claimed meanwhile is another message's.
         if not may_start(seen, now) or seen.attempt != row.attempt:
             return None
+        model = personal_models.open_model(ModelRef(seen.user_id, seen.model_id), ports=ports)
+        if model is None:
+            return personal_models.CLOSED
         return Move(
             Event.CLAIMED,
             State.STARTING,
+            # Whoever withdraws consent in this moment is heard: the claim is void, and decided anew.
+            model=ModelWrite(model, model),
             changes={
                 "attempt": seen.attempt + 1,
                 "claimed_at": now,
@@ -112,7 +123,7 @@ def _start(row: Training, ports: Ports, until: datetime) -> None:
         )
 
     claimed, moved = move(Ref(row.user_id, row.id), claim, ports=ports, seen=row)
-    if claimed is None or not moved:
+    if claimed is None or not moved or claimed.state is not State.STARTING:
         _forget_again(row, uploaded, ports)
         return
     request = CreateTraining(row.provider_version, destination, training_input, webhook_url)
@@ -121,6 +132,13 @@ def _start(row: Training, ports: Ports, until: datetime) -> None:
     if after is not None and after.state.terminal:
         # Rejected for good: no webhook will tell, and nobody starts it again.
         forget_upload(after, ports=ports)
+
+
+def _end_closed(row: Training, ports: Ports) -> None:
+    def decide(seen: Training) -> Move | None:
+        return personal_models.CLOSED if seen.state is State.QUEUED else None
+
+    move(Ref(row.user_id, row.id), decide, ports=ports, seen=row)
 
 
 def _forget_again(row: Training, uploaded: UploadedFile, ports: Ports) -> None:
