@@ -68,6 +68,52 @@ def test_faces_are_found_by_rekognition_where_nothing_else_is_said() -> None:
     assert Settings({"FACE_INSPECTOR": "opencv"}).face_inspector == "opencv"
 
 
-def test_an_inspector_that_nobody_knows_is_a_fault() -> None:
-    with pytest.raises(BadSettings, match="FACE_INSPECTOR: must be 'rekognition' or 'opencv'"):
-        _ = Settings({"FACE_INSPECTOR": "eyes"}).face_inspector
+def test_what_is_not_said_is_judged_by_rekognition_with_the_defaults_of_the_template() -> None:
+    settings = Settings({})
+
+    assert (settings.image_judge, settings.celebrity_gate) == ("rekognition", "rekognition")
+    assert (settings.blocked_retention_days, settings.judge_patience_minutes) == (7, 24 * 60)
+    assert settings.strikes_per_day == 10
+
+
+@pytest.mark.parametrize(
+    ("variable", "setting", "allowed"),
+    [
+        ("FACE_INSPECTOR", "face_inspector", ("rekognition", "opencv")),
+        ("IMAGE_JUDGE", "image_judge", ("rekognition", "replicate", "off")),
+        ("CELEBRITY_GATE", "celebrity_gate", ("rekognition", "off")),
+    ],
+)
+def test_who_judges_is_one_of_those_that_there_are(
+    variable: str, setting: str, allowed: tuple[str, ...]
+) -> None:
+    for name in allowed:
+        assert getattr(Settings({variable: name}), setting) == name
+    for unknown in ("eyes", "Rekognition", "OFF", "none", "false"):
+        with pytest.raises(BadSettings, match=f"{variable}: must be one of {', '.join(allowed)}"):
+            getattr(Settings({variable: unknown}), setting)
+
+
+@pytest.mark.parametrize(
+    ("variable", "setting", "least"),
+    [
+        ("BLOCKED_RETENTION_DAYS", "blocked_retention_days", 0),
+        ("JUDGE_PATIENCE_MINUTES", "judge_patience_minutes", 0),
+        ("STRIKES_PER_DAY", "strikes_per_day", 1),
+    ],
+)
+def test_how_long_and_how_often_are_whole_numbers_with_a_least(
+    variable: str, setting: str, least: int
+) -> None:
+    assert getattr(Settings({variable: str(least)}), setting) == least
+    assert getattr(Settings({variable: "3"}), setting) == 3
+    for text in (str(least - 1), "1.5", "a day"):
+        with pytest.raises(BadSettings, match=variable):
+            getattr(Settings({variable: text}), setting)
+
+
+def test_a_gate_cannot_be_left_open_by_leaving_its_variable_empty() -> None:
+    settings = Settings({"IMAGE_JUDGE": "", "CELEBRITY_GATE": "", "BLOCKED_RETENTION_DAYS": ""})
+
+    assert (settings.image_judge, settings.celebrity_gate) == ("rekognition", "rekognition")
+    assert settings.blocked_retention_days == 7

@@ -12,7 +12,19 @@ import pytest
 
 from revela.domain import errors, messages
 from revela.domain.errors import Refused
-from revela.domain.messages import ERRORS, FAILURES, LANGUAGES, PARAMS, PHOTOS, TITLES, language_of, text
+from revela.domain.judgement import HARM_CATEGORIES
+from revela.domain.messages import (
+    BLOCKS,
+    CHARGED_FAILURES,
+    ERRORS,
+    FAILURES,
+    LANGUAGES,
+    PARAMS,
+    PHOTOS,
+    TITLES,
+    language_of,
+    text,
+)
 from revela.domain.training_messages import TRAINING_FAILURES
 
 ROOT = Path(__file__).parents[3]
@@ -56,6 +68,30 @@ def test_a_text_takes_its_arguments(catalog: str, code: str) -> None:
         args = {name: f"<{name}>" for name in placeholders(CATALOGS[catalog][code][language])}
         rendered = text(CATALOGS[catalog], code, language, args)
         assert all(value in rendered for value in args.values())
+
+
+@pytest.mark.parametrize("catalog", [BLOCKS, CHARGED_FAILURES], ids=["blocks", "charged failures"])
+def test_what_was_blocked_and_what_it_cost_is_told_in_both_languages(
+    catalog: dict[str, dict[messages.Language, str]],
+) -> None:
+    for texts in catalog.values():
+        assert set(texts) == set(LANGUAGES)
+        assert texts["en"] != texts["pt-BR"]
+        assert all(found.strip() == found != "" for found in texts.values())
+        assert not any(placeholders(found) for found in texts.values())
+
+
+def test_every_harm_that_a_judge_may_find_has_its_words() -> None:
+    assert set(BLOCKS) == set(HARM_CATEGORIES)
+
+
+@pytest.mark.parametrize("code", CHARGED_FAILURES)
+def test_a_failure_that_was_charged_does_not_say_that_nothing_was(code: str) -> None:
+    assert code in FAILURES
+    for language in LANGUAGES:
+        assert CHARGED_FAILURES[code][language] != FAILURES[code][language]
+    assert "not charged" not in CHARGED_FAILURES[code]["en"]
+    assert "não foi cobrado" not in CHARGED_FAILURES[code]["pt-BR"]
 
 
 def test_every_kind_of_refusal_has_a_title() -> None:
@@ -161,6 +197,15 @@ def named(path: Path, call: ast.Call) -> Named | None:
     return None
 
 
+def returned(path: Path, function: ast.FunctionDef) -> Named | None:
+    """Return the codes of a property that tells why a job ends which was queued for too long."""
+    if function.name != "kept_in_queue_by":
+        return None
+    values = (node.value for node in ast.walk(function) if isinstance(node, ast.Return) and node.value)
+    codes = frozenset().union(*map(literals, values))
+    return Named(f"{path.relative_to(ROOT)}:{function.lineno}", "FAILURES", codes, frozenset())
+
+
 def tabled(path: Path, node: ast.Assign | ast.AnnAssign) -> Named | None:
     """Return the codes that a table gives what a schema refuses: each alone, or first of a tuple."""
     target = node.targets[0] if isinstance(node, ast.Assign) else node.target
@@ -178,6 +223,7 @@ NAMED = [
     for node in ast.walk(tree)
     if (isinstance(node, ast.Call) and (found := named(path, node)) is not None)
     or (isinstance(node, ast.Assign | ast.AnnAssign) and (found := tabled(path, node)) is not None)
+    or (isinstance(node, ast.FunctionDef) and (found := returned(path, node)) is not None)
 ]
 
 

@@ -236,6 +236,39 @@ def test_whoever_may_be_a_minor_is_refused_wherever_they_stand(
 
 
 @pytest.mark.parametrize("kind", ModelKind)
+def test_a_public_person_is_refused_whatever_is_to_be_learned(kind: ModelKind) -> None:
+    verdict = judge(facts_of(), faces_of(face_of()), kind=kind, others=[], famous=True)
+
+    assert not verdict.accepted
+    assert [problem.code for problem in verdict.problems] == ["public_person"]
+
+
+def test_a_child_is_told_of_before_fame_and_fame_before_all_that_can_be_mended() -> None:
+    child = face_of(age=AgeRange(9, 12), sunglasses=True)
+    verdict = judge(facts_of(width=100), faces_of(child), kind=ModelKind.FACE, others=[], famous=True)
+
+    assert [problem.code for problem in verdict.problems] == [
+        "minor",
+        "public_person",
+        "too_small",
+        "sunglasses",
+    ]
+
+
+@pytest.mark.parametrize("kind", ModelKind)
+def test_who_is_not_said_to_be_famous_is_not(kind: ModelKind) -> None:
+    assert judge(facts_of(), faces_of(face_of()), kind=kind, others=[]).accepted
+
+
+def test_of_an_unreadable_file_fame_is_not_told() -> None:
+    reason = Remark(code="broken")
+
+    for facts, faces in ((Unreadable(reason), None), (facts_of(), Unreadable(reason))):
+        verdict = judge(facts, faces, kind=ModelKind.FACE, others=[], famous=True)
+        assert verdict.problems == (reason,)
+
+
+@pytest.mark.parametrize("kind", ModelKind)
 def test_an_inspector_that_cannot_know_ages_refuses_nobody_for_theirs(kind: ModelKind) -> None:
     assert codes(faces=faces_of(face_of(age=None, confidence=None), knows_age=False), kind=kind) == []
 
@@ -279,16 +312,18 @@ shares = st.floats(0, 1)
     heights=st.lists(shares, max_size=4),
     ages=st.lists(st.none() | st.integers(0, 90), min_size=4, max_size=4),
     kind=st.sampled_from(ModelKind),
+    famous=st.booleans(),
 )
-def test_no_accepted_photo_shows_anybody_who_may_be_a_minor(
-    heights: list[float], ages: list[int | None], kind: ModelKind
+def test_no_accepted_photo_shows_a_public_person_or_anybody_who_may_be_a_minor(
+    heights: list[float], ages: list[int | None], kind: ModelKind, famous: bool
 ) -> None:
     faces = tuple(
         Face(Box(0, 0, height, height), confidence=0.95, age=None if age is None else AgeRange(age, age + 8))
         for height, age in zip(sorted(heights, reverse=True), ages, strict=False)
     )
 
-    verdict = judge(facts_of(), faces_of(*faces), kind=kind, others=[])
+    verdict = judge(facts_of(), faces_of(*faces), kind=kind, others=[], famous=famous)
 
     if verdict.accepted:
+        assert not famous
         assert all(face.age is not None and face.age.low >= ADULT_AGE for face in faces)

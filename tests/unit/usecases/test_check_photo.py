@@ -161,6 +161,97 @@ def test_no_more_than_the_limit_is_read_of_what_is_too_large(
         assert (file.size_bytes, file.path.stat().st_size) == (BYTES_MAX + 1, BYTES_MAX + 1)
 
 
+# Public persons
+
+
+@pytest.mark.parametrize("kind", ModelKind)
+def test_a_photo_of_a_public_person_is_rejected_and_leaves_no_file(
+    life: ModelLife, ports: FakePorts, kind: ModelKind
+) -> None:
+    ports.celebrities.famous = True
+
+    photo = life.checked(life.create(kind=kind), a_picture())
+
+    assert (photo.state, leading_problem(photo)) == (PhotoState.REJECTED, "public_person")
+    assert (photo.expires_at, photo.due_at) == (None, None)
+    assert not life.files()
+
+
+def test_who_the_public_person_is_is_told_to_nobody(
+    life: ModelLife, model: PersonalModel, ports: FakePorts
+) -> None:
+    ports.celebrities.famous = True
+    photo = life.checked(model, a_picture())
+
+    (line,) = (line for line in ports.telemetry.lines if line.event == "photo_checked")
+    assert line.fields == {"photo_id": photo.row_id, "verdict": "public_person"}
+
+
+def test_everybody_on_an_accepted_photo_was_looked_up(
+    life: ModelLife, model: PersonalModel, ports: FakePorts
+) -> None:
+    assert life.checked(model, a_picture()).state is PhotoState.ACCEPTED
+
+    assert ports.calls.names.count("FakeCelebrities.appears") == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [
+        (a_picture(), NOBODY),
+        (a_picture(), Unreadable(Remark(code="broken"))),
+        (b"not a picture", ONE_ADULT),
+    ],
+    ids=["nobody", "faces unreadable", "file unreadable"],
+)
+@pytest.mark.parametrize("kind", [ModelKind.FACE, ModelKind.STYLE])
+def test_where_nobody_is_found_nobody_is_looked_up(
+    life: ModelLife, ports: FakePorts, data: bytes, found: FaceReport | Unreadable, kind: ModelKind
+) -> None:
+    ports.faces.found = found
+    ports.celebrities.failure = Transient("it would be away")
+
+    life.checked(life.create(kind=kind), data)
+
+    assert "FakeCelebrities.appears" not in ports.calls.names
+
+
+def test_while_public_persons_cannot_be_told_the_photo_waits(
+    life: ModelLife, model: PersonalModel, system: System, ports: FakePorts
+) -> None:
+    photo = life.upload(model, a_picture())
+    ports.celebrities.failure = Transient("the service is away")
+    with pytest.raises(Transient):
+        check_photo(at(photo), ports=ports)
+    assert life.photo(photo).state is PhotoState.CHECKING
+    assert life.files() == {photo.upload_key}
+
+    system.reconcile(after=PHOTO_DUE)
+    assert ports.commands.take_checked() == [at(photo)]
+    with pytest.raises(Transient):
+        check_photo(at(photo), ports=ports)
+    ports.celebrities.failure = None
+    ports.celebrities.famous = True
+
+    assert leading_problem(life.check(photo)) == "public_person"
+
+
+def test_a_public_person_who_is_uploaded_to_an_accepted_photo_is_not_trained_with(
+    life: ModelLife, model: PersonalModel, ports: FakePorts
+) -> None:
+    photo = life.upload(model, a_picture(1))
+
+    def replace_it() -> None:
+        life.post(photo, a_picture(2))
+        ports.celebrities.famous = True
+
+    # The bytes that are looked up are those that were read.
+    with meanwhile(ports, "FakePhotoFiles.inspect", replace_it):
+        judged = life.check(photo)
+
+    assert leading_problem(judged) == "public_person"
+
+
 # A photo among others
 
 
@@ -507,6 +598,7 @@ CALLS = [
     "FakeChanges.commit",
     "FakePhotoFiles.inspect",
     "FakeFaces.inspect",
+    "FakeCelebrities.appears",
     "FakeModels.get",
     "FakePhotos.of",
     "FakeObjects.put_file",
