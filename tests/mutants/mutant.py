@@ -21,6 +21,7 @@ AREAS = (
     "isolation",
     "models",
     "trainings",
+    "safety",
 )
 
 

@@ -47,8 +47,8 @@ class Blocked(BaseModel):
 
     index: int
     category: HarmCategory
-    key: str | None
-    appealable_until: datetime | None
+    key: str | None = None
+    appealable_until: datetime | None = None
 
 
 class Appeal(BaseModel):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
 
-from revela.domain.errors import TicketVoid, Transient
+from revela.domain.errors import OutputUnusable, TicketVoid, Transient
 from revela.domain.generation import Generation, Quarantined
 from revela.domain.job import Event, Failure, State
 from revela.domain.judgement import Judgement, Ticket
 from revela.domain.policy import JUDGE_FIRST, JUDGE_MAX
 from revela.domain.retry import backoff
-from revela.ports import Ports, Ref, Thumbnail
+from revela.ports import Ports, Ref
 from revela.usecases.moving import Move, move
 from revela.usecases.publish_outputs import (
     JudgedImage,
@@ -24,6 +27,8 @@ from revela.usecases.publish_outputs import (
     time_to_publish,
 )
 from revela.usecases.save_outputs import count_cost
+
+Made = TypeVar("Made")
 
 # No output is larger when it is downloaded; its provenance adds some hundred bytes.
 IMAGE_MAX_BYTES = 33 * 1024 * 1024
@@ -87,11 +92,10 @@ def _asked(images: Sequence[Quarantined], ports: Ports) -> list[Quarantined]:
     for image in images:
         if image.found is not None:
             continue
-        with ports.objects.fetch(image.key, max_bytes=IMAGE_MAX_BYTES) as file:
-            if file is None:
-                gone.add(image.index)
-            else:
-                renderings[image.index] = ports.pictures.rendering(file.path)
+        if rendering := _from_quarantine(image, ports.pictures.rendering, ports):
+            renderings[image.index] = rendering
+        else:
+            gone.add(image.index)
     said = dict(
         zip(renderings, ports.image_judge.ask(list(renderings.values())), strict=True) if renderings else ()
     )
@@ -106,10 +110,11 @@ def _asked(images: Sequence[Quarantined], ports: Ports) -> list[Quarantined]:
 def _ready(row: Generation, images: Sequence[Quarantined], ports: Ports) -> list[JudgedImage]:
     """Return what can be published or blocked; an image that has gone from quarantine is neither."""
     ready: list[JudgedImage] = []
+    make_thumbnail = partial(ports.pictures.thumbnail, provenance=provenance_of(row))
     for image in images:
         judgement = image.found
         assert isinstance(judgement, Judgement)
-        thumbnail = _thumbnail(row, image, ports) if judgement.allowed else None
+        thumbnail = _from_quarantine(image, make_thumbnail, ports) if judgement.allowed else None
         if judgement.allowed and thumbnail is None:
             ports.telemetry.warning("quarantine_incomplete", generation_id=row.id, index=image.index)
             continue
@@ -117,9 +122,13 @@ def _ready(row: Generation, images: Sequence[Quarantined], ports: Ports) -> list
     return ready
 
 
-def _thumbnail(row: Generation, image: Quarantined, ports: Ports) -> Thumbnail | None:
+def _from_quarantine(image: Quarantined, make: Callable[[Path], Made], ports: Ports) -> Made | None:
+    """Return what is made of the file; None when it has gone, or is no image any more."""
     with ports.objects.fetch(image.key, max_bytes=IMAGE_MAX_BYTES) as file:
-        return ports.pictures.thumbnail(file.path, provenance_of(row)) if file else None
+        try:
+            return make(file.path) if file else None
+        except OutputUnusable:
+            return None
 
 
 def _wait(row: Generation, images: tuple[Quarantined, ...], mine: Mine, ports: Ports) -> Generation | None:

@@ -4,11 +4,16 @@ from datetime import datetime
 
 from revela.adapters.dynamodb.failures import transient
 from revela.adapters.dynamodb.tables import Tables
-from revela.domain.judgement import Judgement, Ticket
+from revela.domain.judgement import HARM_CATEGORIES, Judgement, Ticket
+
+ALLOWED = "allowed"
 
 
 class DynamoJudgements:
-    """One item per text that was ever in doubt; the last writer wins, for all say the same."""
+    """One item per text that was ever in doubt; the last writer wins, for all say the same.
+
+    Leave is a word of its own: what cannot be read is as good as unknown, and asked for again.
+    """
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
@@ -23,9 +28,15 @@ class DynamoJudgements:
         if found.ticket is not None:
             return Ticket(id=found.ticket)
         # What was paid for it was counted when it was said.
-        return Judgement.model_validate({"category": found.category})
+        if found.said == ALLOWED:
+            return Judgement()
+        return next((Judgement(category=harm) for harm in HARM_CATEGORIES if harm == found.said), None)
 
     def put(self, key: str, known: Judgement | Ticket, *, expires_at: datetime) -> None:
-        said = {"ticket": known.id} if isinstance(known, Ticket) else {"category": known.category}
+        item = self._tables.judgement(f"judgement#{key}", ttl=expires_at)
+        if isinstance(known, Ticket):
+            item.ticket = known.id
+        else:
+            item.said = known.category or ALLOWED
         with transient():
-            self._tables.judgement(f"judgement#{key}", ttl=expires_at, **said).save()
+            item.save()

@@ -258,10 +258,10 @@ class HealthRow(Row):
 
 
 class JudgementRow(Row):
-    """Under a hash of the text and its judge: either what was said, or the ticket to ask with."""
+    """Under a hash of text and judge: what was said (`allowed`, or the harm), or the ticket to ask with."""
 
     id = UnicodeAttribute(hash_key=True)
-    category = UnicodeAttribute(null=True)
+    said = UnicodeAttribute(null=True)
     ticket = UnicodeAttribute(null=True)
     ttl = TTLAttribute()
 
