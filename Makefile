@@ -50,6 +50,7 @@ check: $(VENV)/.tests $(SAM)/.installed ## Lint, format, types, import rules, te
 	$(SAM)/bin/sam validate --lint
 
 test: check sam-build $(MINISTACK)/.installed ## All checks and all tests; what continuous integration runs
+	@PYTHONPATH=functions:layers/core $(PYTHON_BIN) -m tests.safety
 	$(VENV)/bin/pytest --numprocesses 2 --dist loadgroup --cov --cov-branch --cov-report term --cov-fail-under 95 $(ARGS)
 
 sam-build: $(VENV)/.uv $(SAM)/.installed ## Build what `sam deploy` uploads, for Lambda

@@ -1,4 +1,4 @@
-"""Print how well the prompt policy judges, and write it into docs/safety.md: python -m tests.safety"""
+"""Print how well the prompt policy judges: python -m tests.safety; --write puts it into docs/safety.md."""
 
 from __future__ import annotations
 
@@ -8,4 +8,5 @@ from tests.report import write_section
 from tests.safety.measure import PAGE, SECTION, report
 
 sys.stdout.write(report() + "\n")
-write_section(SECTION, report(), PAGE)
+if "--write" in sys.argv[1:]:
+    write_section(SECTION, report(), PAGE)
