@@ -137,7 +137,6 @@ def test_while_dynamodb_is_away_nothing_is_known_and_whoever_asks_is_told(
             call(judgements)
 
 
-@pytest.mark.xfail(strict=True, reason="DynamoJudgements: allowed is the absence of a word")
 def test_an_item_that_says_nothing_is_no_leave_to_make_anything(tables: Tables) -> None:
     """Whatever wrote it: a later version, a hand, half a migration. What passes has to say that it does."""
     put_item(schema_version={"N": "1"}, ttl={"N": str(int(LATER.timestamp()))})
@@ -147,7 +146,6 @@ def test_an_item_that_says_nothing_is_no_leave_to_make_anything(tables: Tables) 
     assert not (isinstance(found, Judgement) and found.allowed)
 
 
-@pytest.mark.xfail(strict=True, reason="DynamoJudgements.get: ValidationError")
 def test_a_word_of_another_version_is_no_reason_to_stop_for_good(tables: Tables) -> None:
     """The text is asked about again, as if nothing had been known: to ask costs a question, to stop a job."""
     put_item(schema_version={"N": "1"}, category={"S": "gambling"})

@@ -176,13 +176,11 @@ def test_what_was_blocked_and_its_appeal_are_read_as_they_were_written(ports: St
     assert ports.write(row, silent) == [row, silent]
 
 
-@pytest.mark.xfail(strict=True, reason="Blocked: fields that may be None have no default")
-def test_a_blocked_image_that_is_not_kept_is_read_as_it_was_written() -> None:
+def test_a_blocked_image_that_is_not_kept_is_read_as_it_was_written(ports: StorePorts) -> None:
     """Where `blocked_kept` is 0."""
     row = a_generation(blocked=(Blocked(index=1, category="hate", key=None, appealable_until=None),))
 
-    with opened("dynamodb") as ports:
-        assert ports.write(row) == [row]
+    assert ports.write(row) == [row]
 
 
 def test_consent_that_was_withdrawn_is_read_as_it_was_written() -> None:

@@ -98,10 +98,7 @@ def test_what_is_not_plainly_one_of_both_is_neither(written: object) -> None:
         FOUND.validate_python(written)
 
 
-_NO_DEFAULT = pytest.mark.xfail(strict=True, reason="Blocked: fields that may be None have no default")
-
-
-@pytest.mark.parametrize("kept", [True, pytest.param(False, marks=_NO_DEFAULT)])
+@pytest.mark.parametrize("kept", [True, False])
 def test_a_blocked_image_survives_a_store_that_leaves_out_what_is_none(kept: bool) -> None:
     blocked = Blocked(
         index=2,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -25,6 +25,7 @@ from revela.domain.job import State
 from revela.domain.judgement import Judgement, Ticket
 from revela.domain.policy import DELETING_DUE, JUDGE_MAX, SAVING_LEASE
 from revela.domain.prediction import Prediction
+from revela.ports import Provenance, Thumbnail
 from revela.usecases.cancel_generation import cancel_generation
 from revela.usecases.delete_generation import delete_generation
 from revela.usecases.show_generation import show_generation
@@ -869,8 +870,7 @@ def test_a_judge_has_the_same_patience_with_images_that_were_made_again(
     assert looked_after(system, row).state is State.SUCCEEDED
 
 
-@pytest.mark.xfail(strict=True, reason="judge_outputs: OutputUnusable leaves the job as it is")
-def test_an_image_that_cannot_be_decoded_any_more_does_not_hold_its_job_for_ever(
+def test_an_image_that_cannot_be_decoded_any_more_costs_nothing_and_its_neighbour_is_shown(
     system: System, ports: FakePorts
 ) -> None:
     ports.image_judge.be_away()
@@ -884,12 +884,27 @@ def test_an_image_that_cannot_be_decoded_any_more_does_not_hold_its_job_for_ever
         return rendering(path)
 
     ports.pictures.rendering = broken  # type: ignore[method-assign]  # a newer decoder is stricter
-    for _ in range(3):
-        with suppress(OutputUnusable):
-            looked_after(system, row)
-        ports.clock.advance(ports.policies.judge_patience)
+    row = looked_after(system, row)
 
-    assert system.row(row).state.terminal
+    assert (row.state, row.credits_charged, row.credits_refunded) == (State.SUCCEEDED, 1, 1)
+    assert [output.index for output in row.outputs] == [0]
+
+
+def test_an_image_that_makes_no_thumbnail_any_more_costs_nothing(system: System, ports: FakePorts) -> None:
+    row = in_judging(system, [good(0), good(1)])
+    ports.image_judge.decide()
+    thumbnail = ports.pictures.thumbnail
+
+    def broken(path: Path, provenance: Provenance) -> Thumbnail:
+        if b"good-1" in path.read_bytes():
+            raise OutputUnusable("broken_image")
+        return thumbnail(path, provenance)
+
+    ports.pictures.thumbnail = broken  # type: ignore[method-assign]  # a newer decoder is stricter
+    row = looked_after(system, row)
+
+    assert (row.state, row.credits_charged, row.credits_refunded) == (State.SUCCEEDED, 1, 1)
+    assert published(ports) == shown_by(row)
 
 
 def test_a_canceled_job_whose_images_came_all_the_same_is_judged_like_all_others(

@@ -361,6 +361,7 @@ def test_what_the_provider_makes_all_the_same_is_not_shown_and_not_charged(
     row = scene.told_of_success(row)
 
     assert (row.state, row.credits_charged, row.credits_refunded) == (State.FAILED, 0, 4)
+    assert not ports.image_judge.asked
     assert row.failure is not None
     assert row.failure.code == "model_closed"
     scene.assert_nothing_was_shown(row)
@@ -559,6 +560,24 @@ def test_what_a_dead_worker_had_copied_goes_even_if_the_judge_is_away_from_then_
     scene.assert_nothing_was_shown(row)
 
 
+@pytest.mark.xfail(
+    strict=True, reason="finish_generation._decide_delivered: back to the queue without tidying"
+)
+def test_what_a_dead_worker_had_copied_goes_even_if_the_provider_has_deleted_its_files_meanwhile(
+    scene: Scene, ports: FakePorts
+) -> None:
+    row = scene.processing()
+    with dies_after(ports, "FakeObjects.put_bytes"):
+        scene.told_of_success(row)
+    scene.withdraw()
+    ports.provider.forget_output(scene.system.prediction(row).id)
+
+    ports.clock.advance(timedelta(hours=1))
+    scene.time_passes()
+
+    scene.assert_nothing_was_shown(row)
+
+
 def test_what_waits_for_its_judge_does_not_keep_the_model_from_being_deleted(
     scene: Scene, ports: FakePorts
 ) -> None:
@@ -609,6 +628,27 @@ def test_no_training_is_sent_to_the_provider_once_consent_is_withdrawn(
     scene.life.start_training(row)
 
     assert len(ports.provider.training_requests) == before
+    scene.time_passes()
+    scene.assert_model_is_gone()
+
+
+@pytest.mark.parametrize("call", ["FakeProvider.upload", "FakePace.reserve_read", "FakeChanges.commit"])
+def test_who_withdraws_while_photos_are_packed_and_sent_is_heard_before_the_training_is_created(
+    scene: Scene, ports: FakePorts, call: str
+) -> None:
+    before = len(ports.provider.training_requests)
+    row = scene.life.accept_training(scene.model)
+
+    with meanwhile(ports, call, scene.only_closes):
+        scene.life.start_training(row)
+
+    assert len(ports.provider.training_requests) == before
+    ended = ports.store.trainings[job(row)]
+    assert (ended.state, ended.credits_charged) == (State.FAILED, 0)
+    assert ended.failure is not None
+    assert ended.failure.code == "model_closed"
+    # The photos that went to the provider for it are forgotten there.
+    assert not ports.provider.uploads[max(ports.provider.uploads)]
     scene.time_passes()
     scene.assert_model_is_gone()
 
