@@ -151,9 +151,10 @@ class ModelUsers:
             self._api("delete model", lambda ports: delete_model(of(model), ports=ports))
 
     def someone_withdraws_consent(self) -> None:
-        """Mostly where images of it are under way."""
+        """Mostly where something of it is under way."""
         store = self._ports.store
         busy = {(row.user_id, row.model) for row in store.generations.values() if row.own and row.state.live}
+        busy |= {(row.user_id, row.model_id) for row in store.trainings.values() if row.state.live}
         models = [store.models[key] for key in busy if key in store.models]
         if not models or self._chance.random() < 0.3:
             models = list(store.models.values())

@@ -81,12 +81,14 @@ class ProcessClock(SkewedClock):
 class Process:
     """A thread that runs only while it has been given its turn.
 
-    `killed`: it did not come to its end; `failed` names the calls that were not answered well.
+    `killed`: it did not come to its end; `failed` names the calls that were not answered well. `twin`:
+    nobody hears of its end.
     """
 
-    def __init__(self, name: str, ends_at: datetime, run: Callable[[], None]) -> None:
+    def __init__(self, name: str, ends_at: datetime, run: Callable[[], None], *, twin: bool) -> None:
         self.name = name
         self.ends_at = ends_at
+        self.twin = twin
         self.wakes_at: datetime | None = None
         self.over = False
         self.killed = False
@@ -149,7 +151,8 @@ class Processes:
         *,
         timeout: timedelta,
         then: Callable[[Outcome[Result]], None] = lambda _: None,
-        twin: bool = True,
+        may_have_twin: bool = True,
+        is_twin: bool = False,
     ) -> None:
         """Begin `work`; it is given its ports, and when it will be stopped by its own clock.
 
@@ -175,10 +178,10 @@ class Processes:
                 except Exception as error:  # noqa: BLE001 - a thread's edge: raised again by who gave it its turn
                     self._bug = error
 
-        self._live.append(Process(name, ends_at, run))
-        if twin and self._chance.random() < self.chances.twins:
+        self._live.append(Process(name, ends_at, run, twin=is_twin))
+        if may_have_twin and self._chance.random() < self.chances.twins:
             self.counts["twins"] += 1
-            self.spawn(name, work, timeout=timeout, twin=False)
+            self.spawn(name, work, timeout=timeout, may_have_twin=False, is_twin=True)
 
     def go_on(self) -> bool:
         """Let one process go on to its next pause; False when all sleep, or there is none."""

@@ -18,6 +18,7 @@ from revela.domain.generation import Generation
 from revela.domain.job import Job, State
 from revela.domain.judgement import Judgement
 from revela.domain.personal_model import ModelState, PersonalModel
+from revela.domain.policy import QUEUE_AGE_MAX
 from revela.domain.training import Training
 from revela.ports import Ref
 from tests.fakes import FakePorts
@@ -72,6 +73,13 @@ class _End(NamedTuple):
     was: Generation
 
 
+class _Settler(NamedTuple):
+    """Who settled a job, and how many of its calls had failed before."""
+
+    process: Process
+    failed_before: int
+
+
 class SafetyWitness:
     """Sees what is written of jobs, accounts, models and objects, and hears what judges say.
 
@@ -97,7 +105,7 @@ class SafetyWitness:
         self._suspensions: Counter[str] = Counter()
         self._ending: _End | None = None
         self._awaited: dict[Ref, datetime] = {}
-        self._settlers: dict[Ref, Process | None] = {}
+        self._settlers: dict[Ref, _Settler] = {}
         # The bytes of each image that was ever put into quarantine, by key, and the keys of all published.
         self._quarantined: dict[str, bytes] = {}
         self._published: set[str] = set()
@@ -182,7 +190,8 @@ class SafetyWitness:
     def _see_end(self, before: Generation, after: Generation) -> None:
         ref, code = Ref(after.user_id, after.id), after.failure.code if after.failure else None
         self._ending = _End(after, before)
-        self._settlers[ref] = self._processes.current
+        if (settler := self._processes.current) is not None:
+            self._settlers[ref] = _Settler(settler, len(settler.failed))
         if after.state is State.SUCCEEDED:
             assert all(output.key in self._published for output in after.outputs), after.id
             assert all(output.thumbnail_key in self._published for output in after.outputs), after.id
@@ -203,6 +212,8 @@ class SafetyWitness:
 
     def _assert_patience(self, row: Generation) -> None:
         ref, now = Ref(row.user_id, row.id), self._ports.clock.now()
+        if row.state is State.QUEUED and now - row.created_at > QUEUE_AGE_MAX - SKEW_MAX:
+            return
         since = row.judging_since if row.state is State.JUDGING else self._awaited.get(ref)
         assert since is not None, f"{row.id}: given up before its judge was awaited"
         waited = now - since
@@ -321,9 +332,8 @@ class SafetyWitness:
         published = key.startswith(row.published_prefix)
         assert not (published and code == "model_closed"), f"left of whom consent was withdrawn: {key}"
         excused = self._left_by_an_earlier_attempt(key, row) or self._settler_failed(row)
-        if not published:
-            # What never came before a judge is not tidied up after either.
-            excused = excused or not (row.outputs or row.blocked or code in TIDIED)
+        # What never came before a judge is not tidied up after either.
+        excused = excused or not (published or row.outputs or row.blocked or code in TIDIED)
         assert excused, f"left by {row.state} {code}: {key}"
 
     def _left_by_an_earlier_attempt(self, key: str, row: Generation) -> bool:
@@ -331,8 +341,9 @@ class SafetyWitness:
         return int(re.split("[-/]", name)[0]) < row.attempt
 
     def _settler_failed(self, row: Generation) -> bool:
-        settler = self._settlers[Ref(row.user_id, row.id)]
-        return settler is not None and (settler.killed or bool(settler.failed))
+        """Tell whether a call failed from the settlement on, or it died and nobody is told again."""
+        process, failed_before = self._settlers[Ref(row.user_id, row.id)]
+        return len(process.failed) > failed_before or (process.killed and process.twin)
 
     # Below
 

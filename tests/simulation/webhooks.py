@@ -172,7 +172,7 @@ class Webhooks:
             )
             return hear_webhook(request, ports=door)
 
-        self._processes.spawn("door", work, timeout=DOOR_TIMEOUT, then=then, twin=False)
+        self._processes.spawn("door", work, timeout=DOOR_TIMEOUT, then=then, may_have_twin=False)
 
     def _again(self, delivery: Delivery) -> None:
         """Intermediate webhooks are never repeated; what ends a prediction is, for about a minute."""

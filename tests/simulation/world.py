@@ -115,6 +115,9 @@ class World:
         life = ModelLife(self.ports)
         for user_id in ("caio", "davi", "eva"):
             life.with_photos(user_id=user_id)
+        # Whose consent may be withdrawn from the first minute on.
+        for user_id in ("davi", "eva"):
+            life.trained(user_id=user_id)
 
     def _seat_judges(self) -> None:
         """Prompts are judged by a model at Replicate; images too, or by a service that is always quick."""
@@ -369,8 +372,9 @@ class World:
     @property
     def at_rest(self) -> bool:
         ended = all(row.state in ENDED for row in self.ports.store.generations.values())
-        # What is late may still be cleared up after, by whoever hears of it.
-        return ended and self.model_witness.at_rest and not self.users.posts and not self.workers.busy
+        # What is late, or left behind, is cleared up after by whoever hears of it.
+        busy = self.workers.busy or len(self.starts) > 0 or len(self.finishes) > 0
+        return ended and self.model_witness.at_rest and not self.users.posts and not busy
 
 
 def _policies(chance: random.Random) -> Policies:
