@@ -7,7 +7,7 @@ import pytest
 from tests.simulation.crash_points.pairs import FLOWS, survive_share
 
 # Primes, so that the share wanders over calls, and over before and after.
-STEPS = {"life": 7, "queue": 31, "silence": 31, "trouble": 61}
+STEPS = {"life": 7, "queue": 31, "silence": 31, "trouble": 61, "judged": 61}
 
 
 @pytest.mark.parametrize("flow", FLOWS)

@@ -6,7 +6,10 @@ cloud          the use cases on the real adapters: AWS in process, and the stand
 memory         the same on the in-memory ports, fast enough for pairs of kills
 history        what goes on around the processes: clients, queues, the schedule, time
 scenarios      the flows that are played; in scenarios_troubled the provider is at its worst,
-               and troubled_provider is what makes it so
+               and troubled_provider is what makes it so; in scenarios_judged prompts and images are
+               judged, and moderation is what users and operators do about it
+photo_flows    flows of photos and of a model's deletion, with evidence of their own
+witness        what may not be made or shown before it was judged, looked at whenever it happens
 evidence       what must be true of everything that is stored, at the end
 call_sites     where the adapters' source calls the outside
 port_calls     where the use cases' source calls the ports

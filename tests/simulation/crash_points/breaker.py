@@ -97,7 +97,7 @@ class Breaker:
         number = len(self.seen)
         self.seen.append(Call(label, (*KILLS, *faults)))
         if others := self.meanwhile.pop(label, None):
-            with self._aside():
+            with self.aside():
                 others()
         fault = self._fault_of(number, label)
         if fault is not None:
@@ -107,6 +107,15 @@ class Breaker:
             raise Killed
         return fault
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Calls in this block are no process's."""
+        ends, self._ends = self._ends, []
+        try:
+            yield
+        finally:
+            self._ends = ends
+
     @property
     def in_process(self) -> bool:
         return bool(self._ends)
@@ -114,15 +123,6 @@ class Breaker:
     def saw(self, name: str, *, since: int) -> bool:
         """Tell whether any call since that number is of this name."""
         return any(name in call.label for call in self.seen[since:])
-
-    @contextmanager
-    def _aside(self) -> Iterator[None]:
-        """Calls in this block are no process's."""
-        ends, self._ends = self._ends, []
-        try:
-            yield
-        finally:
-            self._ends = ends
 
     def _fault_of(self, number: int, label: str) -> Fault | None:
         if number in self.breaks:

@@ -20,15 +20,12 @@ _SENT_BY_ROWS = frozenset(
 # Sites that no flow of a generation reaches, by the beginning of their names, and what does.
 ELSEWHERE = {
     "dynamodb/accounts.py:DynamoAccounts.ledger": "GET /v1/account/ledger changes nothing",
-    "dynamodb/generations.py:DynamoGenerations.live_of": "delete_model",
     "dynamodb/generations.py:DynamoGenerations.page": "GET /v1/generations changes nothing",
-    "dynamodb/models.py:DynamoModels.get": "models and trainings",
     "dynamodb/models.py:DynamoModels.page": "GET /v1/models changes nothing",
     "dynamodb/models.py:DynamoPhotos": "photos and trainings",
-    "dynamodb/trainings.py:DynamoTrainings.page": "GET /v1/models/{id}/trainings, and delete_model",
     "eventbridge.py:": "publish_changes, behind the table's stream",
     "rekognition.py:": "check_photo, of training photos",
-    "replicate/account.py:": "operators",
+    "rekognition_celebrities.py:": "photo_flows",
     "replicate/collections.py:": "operators",
     "replicate/deployments.py:": "operators",
     "replicate/files.py:": "operators",
@@ -38,7 +35,6 @@ ELSEWHERE = {
     "replicate/trainings.py:": "operators",
     "replicate/versions.py:": "operators",
     "s3.py:S3Objects._is_missing": "check_photo and start_training, of an object that is gone",
-    "s3.py:S3Objects._read": "check_photo and start_training",
 }
 
 

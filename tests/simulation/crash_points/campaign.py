@@ -15,10 +15,11 @@ from tests.simulation.crash_points.cloud import Cloud, opened
 from tests.simulation.crash_points.evidence import assert_at_rest
 from tests.simulation.crash_points.history import History
 from tests.simulation.crash_points.scenarios import SCENARIOS, Scenario
+from tests.simulation.crash_points.scenarios_judged import JUDGED
 from tests.simulation.crash_points.scenarios_troubled import TROUBLED
 
 # The shortest first: a label is broken where it is cheapest to.
-EVERY = (*SCENARIOS, *TROUBLED)
+EVERY = (*SCENARIOS, *TROUBLED, *JUDGED)
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ def dry_runs(cloud: Cloud) -> dict[str, Sequence[Call]]:
     runs: dict[str, Sequence[Call]] = {}
     for scenario in EVERY:
         breaker = play(cloud, scenario).on.breaker
-        assert not breaker.unplayed, f"{scenario.name} never calls {breaker.unplayed}"
+        never = [*breaker.unplayed, *breaker.meanwhile]
+        assert not never, f"{scenario.name} never calls {never}"
         runs[scenario.name] = breaker.seen
     return runs
 

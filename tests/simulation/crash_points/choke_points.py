@@ -36,10 +36,12 @@ _THROTTLING = {"s3": "SlowDown", "sqs": "RequestThrottled"}
 
 # The functions of the adapters, as `file:name`, that a call passed on its way.
 Callers = set[str]
+# Told of every call to AWS that took effect: service, operation, parameters.
+Done = Callable[[str, str, Mapping[str, Any]], None]
 
 
 @contextmanager
-def aws_choked(breaker: Callable[[], Breaker], callers: Callers) -> Iterator[None]:
+def aws_choked(breaker: Callable[[], Breaker], callers: Callers, done: Done) -> Iterator[None]:
     """Let the breaker of the moment carry every call to AWS, above botocore's own repetitions."""
     client: Any = botocore.client.BaseClient
     original = client._make_api_call
@@ -51,7 +53,11 @@ def aws_choked(breaker: Callable[[], Breaker], callers: Callers) -> Iterator[Non
             # As botocore does before it sends again: from the beginning, and it may alter what it is given.
             if isinstance(body := parameters.get("Body"), IOBase):
                 body.seek(0)
-            return original(self, operation, dict(parameters))
+            answer = original(self, operation, dict(parameters))
+            if breaker().in_process:
+                with breaker().aside():
+                    done(service, operation, parameters)
+            return answer
 
         if not breaker().in_process:
             return send()
@@ -72,10 +78,12 @@ class ChokedTransport(httpx.BaseTransport):
         breaker: Callable[[], Breaker],
         callers: Callers,
         answer: Callable[[httpx.Request], httpx.Response],
+        judge_of: Callable[[httpx.Request], str | None],
     ) -> None:
         self._breaker = breaker
         self._callers = callers
         self._answer = answer
+        self._judge_of = judge_of
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         self._callers.update(_adapters_on_stack())
@@ -83,7 +91,8 @@ class ChokedTransport(httpx.BaseTransport):
         def send() -> httpx.Response:
             return self._answer(request)
 
-        response: httpx.Response = self._breaker().carry(labels.of_http(request), send, _http_faults(request))
+        label = labels.of_http(request, self._judge_of(request))
+        response: httpx.Response = self._breaker().carry(label, send, _http_faults(request))
         return response
 
 

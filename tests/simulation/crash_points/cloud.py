@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import httpx
@@ -20,38 +22,36 @@ from local.replicate import deliveries, pages
 from local.replicate.app import create_app
 from local.replicate.clock import Clock as StandInClock
 from local.replicate.drawing.render import render
+from local.replicate.lifecycle import Lifecycle
+from local.replicate.prediction import Prediction as Judged
 from local.replicate.stand_in import Settings as StandInSettings
 from local.replicate.stand_in import StandIn
 from revela.adapters.dynamodb.tables import Tables
 from revela.adapters.replicate.webhooks import reduced_prediction
 from revela.adapters.webhook_proofs import WebhookProofs
 from revela.adapters.webhook_reports import WebhookReports
-from revela.bootstrap import aws_client
-from revela.domain.change import Change, PhotoWrite
+from revela.bootstrap.wiring import aws_client
 from revela.domain.errors import Transient
 from revela.domain.job import Job
-from revela.domain.photo import CleanCopy, ModelKind
-from revela.domain.photo_report import TRAINABLE
 from revela.domain.prediction import Prediction
-from revela.ports import ModelRef, ProviderReport, Ref
+from revela.ports import SHOWN, ModelRef, ProviderReport, Ref
 from revela.settings import Settings
 from revela.usecases import moving, reconcile_jobs
-from revela.usecases.create_model import CreateModel, create_model
 from revela.usecases.hear_webhook import DoorPorts, HearWebhook, hear_webhook
 from tests.contract.aws import NAMES, REGION, aws, deploy_tables
-from tests.contract.photo_zips import jpeg
 from tests.fakes import FakePorts, load_catalog
 from tests.fakes.clock import START
 from tests.fakes.entropy import FakeEntropy
 from tests.fakes.telemetry import FakeTelemetry
-from tests.photos.findings import facts_of, photo_of
+from tests.simulation.crash_points import own_models
 from tests.simulation.crash_points.breaker import Breaker, Killed
 from tests.simulation.crash_points.choke_points import Callers, ChokedTransport, aws_choked
-from tests.simulation.crash_points.history import ANA
 from tests.simulation.crash_points.port_calls import Site, watched
-from tests.simulation.crash_points.stored import stored
+from tests.simulation.crash_points.rekognition import is_famous, rekognition
+from tests.simulation.crash_points.stored import items, stored
 from tests.simulation.crash_points.troubled_provider import TroubledProvider
 from tests.simulation.crash_points.wiring import Process, RememberedPictures, Surroundings
+from tests.simulation.crash_points.witness import Witness, is_judges
 
 REPLICATE, API = "https://replicate.test", "https://api.test"
 BUCKET = "generations"
@@ -62,7 +62,12 @@ TOKEN, SIGNING_SECRET = "r8_under_test", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
 HEAR_TIMEOUT = timedelta(seconds=10)
 # Not at a full hour: then the schedule looks after the webhook's secret as well.
 BEGIN = START + timedelta(minutes=7)
+JUDGE_PATIENCE = timedelta(minutes=30)
+# One more suspends the account.
+STRIKES_PER_DAY = 2
 SERVICES = ("s3", "sqs", "secretsmanager", "dynamodb")
+# In what steps time passes while an answer is held, in seconds.
+HOLDING_STEP_S = 0.25
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -82,6 +87,7 @@ class Cloud:
         self.port_calls: set[Site] = set()
         # The product's own clients, but not the process's: those live as long as the tests do.
         self.clients = {name: aws_client.__wrapped__(name, REGION) for name in SERVICES}
+        self.clients["rekognition"] = rekognition(REGION, lambda picture: self.witness.saw_allowed(picture))
         self.clients["s3"].create_bucket(Bucket=BUCKET)
         self.queue_urls = [
             self.clients["sqs"].create_queue(QueueName=name)["QueueUrl"]
@@ -97,7 +103,8 @@ class Cloud:
             transport=httpx.MockTransport(self._knock),
         )
         self.api = httpx.AsyncClient(transport=httpx.ASGITransport(create_app(self.stand_in)))
-        self.provider = TroubledProvider(self._asked)
+        self.witness = Witness(self.stand_in.lifecycle)
+        self.provider = TroubledProvider(self._asked, self.witness.judge_of)
         self.breaker = Breaker(self.time)
         self.telemetry = FakeTelemetry()
         self.around = self._surroundings()
@@ -108,7 +115,8 @@ class Cloud:
         self.breaker = Breaker(self.time)
         self.time.now_s = BEGIN.timestamp()
         self.stand_in.reset()
-        self.provider = TroubledProvider(self._asked)
+        self.witness = Witness(self.stand_in.lifecycle)
+        self.provider = TroubledProvider(self._asked, self.witness.judge_of)
         self.api.headers["Authorization"] = f"Bearer {TOKEN}"
         for table in get_backend("dynamodb")[DEFAULT_ACCOUNT_ID][REGION].tables.values():
             table.items.clear()
@@ -155,34 +163,28 @@ class Cloud:
     def rows(self) -> Iterable[Job]:
         looked_at, self._rows_seen = self._rows_seen, len(self.breaker.seen)
         if not looked_at or self.breaker.saw("dynamodb.", since=looked_at):
-            held = stored(self.clients["dynamodb"], self.tables, {}).store
+            held = stored(self.tables, {}).store
             self._rows = [*held.generations.values(), *held.trainings.values()]
         return self._rows
 
     def put_model(self) -> ModelRef:
-        ports, now = self.new_process(), self.now()
-        model = create_model(
-            CreateModel(ANA, "Ana", ModelKind.FACE, "woman", "1", "203.0.113.7", "REVK"), ports=ports
-        )
-        for n in range(TRAINABLE):
-            data = jpeg(shade=n)
-            copy = CleanCopy(
-                width=64, height=64, size_bytes=len(data), sha256=hashlib.sha256(data).hexdigest()
-            )
-            photo = photo_of(n, user_id=ANA, model_id=model.id, facts=facts_of(clean=copy))
-            ports.changes.commit(Change(now=now, photos=(PhotoWrite(None, photo),)))
-            assert photo.clean_key is not None
-            ports.objects.put_bytes(photo.clean_key, data, content_type="image/jpeg")
-        return ModelRef(ANA, model.id)
+        return own_models.put_model(self.new_process(), self.now())
+
+    def put_trained_model(self) -> ModelRef:
+        return own_models.put_trained_model(self.new_process(), self.now(), self.stand_in.registry)
+
+    def models(self) -> Iterable[ModelRef]:
+        keys = [(item["user_id"]["S"], item["id"]["S"]) for item in items(NAMES.models)]
+        return [ModelRef(user_id, id_) for user_id, id_ in keys if "#" not in id_]
 
     def stored(self) -> FakePorts:
-        return stored(self.clients["dynamodb"], self.tables, self._objects())
+        return stored(self.tables, self._objects())
 
     def predictions(self) -> Mapping[str, bool]:
         return {
             job.id: job.is_over
             for job in self.stand_in.lifecycle.newest_first()
-            if job.id not in self._foreign
+            if job.id not in self._foreign and not is_judges(job.model)
         }
 
     def prediction_status(self, id_: str) -> str:
@@ -204,6 +206,10 @@ class Cloud:
         reply = self.run(self.api.post(f"{REPLICATE}/_control", json=orders))
         assert reply.status_code == 200, reply.text
 
+    def judge_images_by(self, judge: str) -> None:
+        """Install it with another judge of images, as the template's parameter names it."""
+        self.around = replace(self.around, settings=self._surroundings(judge).settings)
+
     def leave_row_of_another_version(self, like: Ref) -> None:
         """Store a job that is due and that this version of the code cannot read."""
         dynamodb = self.clients["dynamodb"]
@@ -211,6 +217,9 @@ class Cloud:
         item = dynamodb.get_item(TableName=NAMES.generations, Key=key)["Item"]
         foreign = {"id": {"S": "job_1"}, "state": {"S": "archived"}, "due_at": item["created_at"]}
         dynamodb.put_item(TableName=NAMES.generations, Item=item | foreign)
+
+    def slow_down_judges(self) -> None:
+        self.provider.ask_judges_twice()
 
     def let_another_application_predict(self) -> None:
         body = {"version": "black-forest-labs/flux-schnell", "input": {"prompt": "not ours"}}
@@ -261,6 +270,32 @@ class Cloud:
             return httpx.Response(502)
         return httpx.Response(int(verdict))
 
+    def saw(self, _service: str, operation: str, parameters: Mapping[str, Any]) -> None:
+        """Have the witness look at what was written to the bucket."""
+        if operation not in ("PutObject", "CopyObject"):
+            return
+        key = str(parameters["Key"])
+        if not key.startswith(SHOWN):
+            return
+        data = self.clients["s3"].get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        if key.startswith("photos/"):
+            assert not is_famous(data), f"{key} shows somebody famous"
+        elif "/generations/" in key:
+            self.witness.saw_write(key, data, None if ".thumbnail." in key else _rendering(data))
+
+    async def hold(self, prediction: Judged, seconds: int) -> bool:
+        """Let time pass for everybody while Replicate holds its answer for what the judge says."""
+        until_s = self.time.now_s + seconds
+        while not prediction.ready.is_set() and self.time.now_s < until_s:
+            self.time.now_s = min(self.time.now_s + HOLDING_STEP_S, until_s)
+            await self._settled()
+        return prediction.output is not None or prediction.is_over
+
+    def _sent_to_replicate(self, request: httpx.Request) -> httpx.Response:
+        if (request.method, request.url.path) == ("POST", "/v1/predictions"):
+            self.witness.saw_create(request)
+        return self.provider(request)
+
     def _asked(self, request: httpx.Request) -> httpx.Response:
         sent = httpx.Request(request.method, request.url, headers=request.headers, content=request.read())
         answer = self.run(self.api.send(sent))
@@ -292,7 +327,7 @@ class Cloud:
             keys = [{"Key": one["Key"]} for one in found]
             s3.delete_objects(Bucket=BUCKET, Delete={"Objects": keys})
 
-    def _surroundings(self) -> Surroundings:
+    def _surroundings(self, image_judge: str = "replicate") -> Surroundings:
         environ = {
             "AWS_REGION": REGION,
             "BUCKET": BUCKET,
@@ -305,6 +340,9 @@ class Cloud:
             "REPLICATE_API_BASE_URL": f"{REPLICATE}/v1",
             "REPLICATE_WEBHOOK_URL": API,
             "REPLICATE_OUTPUT_ORIGINS": REPLICATE,
+            "IMAGE_JUDGE": image_judge,
+            "JUDGE_PATIENCE_MINUTES": str(JUDGE_PATIENCE // timedelta(minutes=1)),
+            "STRIKES_PER_DAY": str(STRIKES_PER_DAY),
         }
         return Surroundings(
             settings=Settings(environ),
@@ -316,7 +354,10 @@ class Cloud:
             pictures=_PICTURES,
             catalog=load_catalog(),
             transport=ChokedTransport(
-                lambda: self.breaker, self.callers, lambda request: self.provider(request)
+                lambda: self.breaker,
+                self.callers,
+                self._sent_to_replicate,
+                lambda request: self.witness.judge_of(request),
             ),
         )
 
@@ -331,11 +372,20 @@ def opened() -> Iterator[Cloud]:
         deployed = Cloud(deploy_tables())
         patch.setattr(moving, "hand_over", _named(moving.hand_over, deployed))
         patch.setattr(reconcile_jobs, "hand_over", moving.hand_over)
-        with aws_choked(lambda: deployed.breaker, deployed.callers), closing(deployed):
+        patch.setattr(Lifecycle, "wait_for_output", lambda _, *held: deployed.hold(*held))
+        choked = aws_choked(lambda: deployed.breaker, deployed.callers, deployed.saw)
+        with choked, closing(deployed):
             yield deployed
 
 
 _PICTURES = RememberedPictures()
+
+
+def _rendering(picture: bytes) -> bytes:
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(picture)
+        file.flush()
+        return _PICTURES.rendering(Path(file.name))
 
 
 def _named(function: Callable[P, R], on: Cloud) -> Callable[P, R]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
@@ -75,6 +76,12 @@ class Installation(Protocol):
     def put_model(self) -> ModelRef:
         """Have a personal model of Ana's be there, its photos accepted."""
 
+    def put_trained_model(self) -> ModelRef:
+        """Have one be there that images can be made with."""
+
+    def models(self) -> Iterable[ModelRef]:
+        """Return every personal model that is not gone."""
+
     def stored(self) -> FakePorts:
         """Return ports that hold all that is stored."""
 
@@ -87,14 +94,25 @@ class Installation(Protocol):
 
     def lose_webhooks(self) -> None: ...
 
+    def slow_down_judges(self) -> None:
+        """Have them answer only when they are asked again."""
+
     def let_another_application_predict(self) -> None:
         """Let someone else use the same account at the provider."""
 
 
+@dataclass
+class Refusals:
+    sent: int = 0
+    answered: int = 0
+
+
 class History:
-    """`accepted`: jobs by idempotency key. `rested_at`: when the last one came to its end.
+    """`accepted`: jobs by idempotency key. `deleted`: by id, as they were before.
 
     `late_creates`: predictions that the provider made after it was asked for others in their place.
+    `refusals`: requests that the API refused for their prompt, sent and answered. `closed`: models that
+    were deleted, or whose consent was withdrawn. `rested_at`: when the last job came to its end.
     """
 
     def __init__(self, on: Installation) -> None:
@@ -102,8 +120,10 @@ class History:
         self.starts: Queue[Ref] = Queue(START_VISIBILITY, START_BATCH)
         self.finishes: Queue[ProviderReport] = Queue(FINISH_VISIBILITY, FINISH_BATCH)
         self.accepted: dict[str, Ref] = {}
-        self.deleted: set[str] = set()
+        self.deleted: dict[str, Job] = {}
         self.late_creates = 0
+        self.refusals = Refusals()
+        self.closed: set[ModelRef] = set()
         self.last_asked_at = self.rested_at = on.now()
         self._schedule_at = on.now()
 
@@ -113,18 +133,14 @@ class History:
         """Ask for an image, again under the same key until there is an answer."""
         fields = {"model": "flux-schnell", "prompt": "a lighthouse", "num_outputs": 1} | requested
         command = AcceptGeneration(ANA, fields, idempotency_key=key)
-        generation = self._repeated(
-            "accept", lambda ports: accept_generation(command, ports=ports).generation, CLIENT_WAITS
-        )
+        generation = self.ask("accept", lambda ports: accept_generation(command, ports=ports).generation)
         self.accepted[key] = Ref(generation.user_id, generation.id)
         return self.accepted[key]
 
     def train(self, key: str, model: ModelRef) -> Ref:
         """Ask for a training, again under the same key until there is an answer."""
         command = AcceptTraining(model, {"trainer": "flux-fast"}, idempotency_key=key)
-        training = self._repeated(
-            "accept training", lambda ports: accept_training(command, ports=ports).training, CLIENT_WAITS
-        )
+        training = self.ask("accept training", lambda ports: accept_training(command, ports=ports).training)
         self.accepted[key] = Ref(training.user_id, training.id)
         return self.accepted[key]
 
@@ -138,7 +154,7 @@ class History:
                 return False
             return True
 
-        if not self._repeated("cancel training" if ref.of_training else "cancel", ask, CLIENT_WAITS):
+        if not self.ask("cancel training" if ref.of_training else "cancel", ask):
             assert self.row(ref).state not in (State.WAITING, State.QUEUED)
 
     def delete(self, ref: Ref) -> None:
@@ -148,12 +164,23 @@ class History:
             with suppress(NotFound):  # others were faster, or the answer was lost
                 delete_generation(ref, ports=ports)
 
-        self._repeated("delete", ask, timedelta(minutes=6))
-        self.deleted.add(ref.id)
+        row = self.row(ref)
+        self.ask("delete", ask, timedelta(minutes=6))
+        self.deleted[ref.id] = row
 
     def upgrade(self, plan: str) -> None:
         order = GrantCredits(ANA, f"order-{plan}", credits=500, plan=plan)
-        self._repeated("grant", lambda ports: grant_credits(order, ports=ports), CLIENT_WAITS)
+        self.ask("grant", lambda ports: grant_credits(order, ports=ports))
+
+    def ask(self, flow: str, ask: Callable[[Ports], Result], wait: timedelta = CLIENT_WAITS) -> Result:
+        """Let a client ask, again after a while until there is an answer."""
+        self.last_asked_at = self.on.now()
+        for _ in range(CLIENT_REPEATS):
+            try:
+                return self._process(flow, API_TIMEOUT, lambda ports, _: ask(ports))
+            except (Killed, Transient):
+                self.pass_time(wait)
+        raise NoRest(f"{flow} was never answered")
 
     # Time
 
@@ -176,7 +203,7 @@ class History:
             self._check_time(begun)
             self._tick()
         self.rested_at = self.on.now()
-        while not all(self.on.predictions().values()):
+        while not all(self.on.predictions().values()) or self._some_model_is_left():
             self._check_time(begun)
             self._tick()
         while next_at := min((at for at in (self.starts.next_at, self.finishes.next_at) if at), default=None):
@@ -290,15 +317,6 @@ class History:
         for told in finishes:
             self.finishes.put(told, self.on.now())
 
-    def _repeated(self, flow: str, ask: Callable[[Ports], Result], wait: timedelta) -> Result:
-        self.last_asked_at = self.on.now()
-        for _ in range(CLIENT_REPEATS):
-            try:
-                return self._process(flow, API_TIMEOUT, lambda ports, _: ask(ports))
-            except (Killed, Transient):
-                self.pass_time(wait)
-        raise NoRest(f"{flow} was never answered")
-
     def _process(self, flow: str, timeout: timedelta, work: Callable[[Ports, datetime], Result]) -> Result:
         ends_at = self.on.now() + timeout
         try:
@@ -308,6 +326,10 @@ class History:
             # What a process leaves behind is sound at once, not only when it has been repaired.
             assert_sound(self.on.stored())
             raise
+
+    def _some_model_is_left(self) -> bool:
+        """Tell whether a model that was closed is not gone yet."""
+        return bool(self.closed) and not self.closed.isdisjoint(self.on.models())
 
     def _check_time(self, begun: datetime) -> None:
         if self.on.now() - begun > REST_MAX:

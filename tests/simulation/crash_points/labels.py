@@ -17,13 +17,15 @@ _OF_MODEL = re.compile(r"mdl_[^#]+#(?P<kind>trn|pho)_")
 
 
 def of_aws(service: str, operation: str, parameters: Mapping[str, Any]) -> str:
-    """Return service, operation, and which kinds of things it touches."""
-    return f"{service}.{operation} · {_touched(service, parameters)}"
+    """Return service, operation, and which kinds of things it touches, if it can touch several."""
+    touched = _touched(service, parameters)
+    return f"{service}.{operation}" + (f" · {touched}" if touched else "")
 
 
-def of_http(request: httpx.Request) -> str:
+def of_http(request: httpx.Request, judge: str | None = None) -> str:
+    """`judge`: whom it asks, when it asks one and not for a job's images."""
     path = _FILE.sub("{file}", _ID.sub("{id}", request.url.path))
-    return f"{request.method} {path}"
+    return f"{request.method} {path}" + (f" · {judge}" if judge else "")
 
 
 def _touched(service: str, parameters: Mapping[str, Any]) -> str:
@@ -35,8 +37,10 @@ def _touched(service: str, parameters: Mapping[str, Any]) -> str:
             return str(key).partition("/")[0]
         case "sqs":
             return str(parameters["QueueUrl"]).rpartition("/")[2]
-        case _:
+        case "secretsmanager":
             return str(parameters["SecretId"])
+        case _:
+            return ""
 
 
 def _first_key(parameters: Mapping[str, Any]) -> str:
@@ -70,4 +74,4 @@ def _kind(id_: str) -> str:
 def _range(parameters: Mapping[str, Any]) -> str:
     """Return the kind of the sort keys that a query asks for."""
     values = (value.get("S", "") for value in parameters["ExpressionAttributeValues"].values())
-    return ", ".join(sorted(_kind(value) for value in values if _KIND_ENDS.search(value)))
+    return ", ".join(sorted({_kind(value) for value in values if _KIND_ENDS.search(value)}))

@@ -52,6 +52,8 @@ class Memory:
 
     def pass_time(self, by: timedelta) -> None:
         self.ports.clock.advance(by)
+        self.ports.prompt_judge.decide()
+        self.ports.image_judge.decide()
         for prediction in list(self.ports.provider.predictions.values()):
             self._go_on(prediction)
         due = [webhook for webhook in self._webhooks if webhook.due_at <= self.now()]
@@ -68,6 +70,12 @@ class Memory:
     def put_model(self) -> ModelRef:
         raise NotImplementedError("pairs of kills are played of generations alone")
 
+    def put_trained_model(self) -> ModelRef:
+        raise NotImplementedError("pairs of kills are played of the catalog's models alone")
+
+    def models(self) -> Iterable[ModelRef]:
+        return ()
+
     def stored(self) -> FakePorts:
         return self.ports
 
@@ -83,6 +91,9 @@ class Memory:
 
     def lose_webhooks(self) -> None:
         self._loses_webhooks = True
+
+    def slow_down_judges(self) -> None:
+        self.ports.prompt_judge.slow = self.ports.image_judge.slow = True
 
     def let_another_application_predict(self) -> None:
         request = CreatePrediction("owner/other", {"prompt": "not ours"}, None, 60)

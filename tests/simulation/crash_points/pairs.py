@@ -18,8 +18,8 @@ from tests.simulation.crash_points.scenarios import SCENARIOS, Scenario
 
 Kills = Mapping[int, Fault]
 
-# The flow of a generation: alone, with another one behind it, carried by reconcile, and tried again.
-NAMES = ("life", "queue", "silence", "trouble")
+# The flow of a generation: alone, with another one behind it, carried by reconcile, tried again, and judged.
+NAMES = ("life", "queue", "silence", "trouble", "judged")
 FLOWS = {scenario.name: scenario for scenario in SCENARIOS if scenario.name in NAMES}
 
 

@@ -31,6 +31,8 @@ from tests.fakes.faces import FakeFaces
 from tests.fakes.photo_files import FakePhotoFiles
 from tests.simulation.crash_points.breaker import KILLS, Breaker, Fault, Killed
 from tests.simulation.crash_points.cloud import BUCKET, Cloud
+from tests.simulation.crash_points.rekognition import FAMOUS
+from tests.simulation.crash_points.stored import Item, items
 from tests.unit.usecases.model_life import a_picture
 
 ANA = "ana"
@@ -81,6 +83,24 @@ class PhotoFlows:
         assert accepted.id not in {row.id for row in self.photo_rows()}
         assert self.files() == set()
 
+    def famous(self) -> None:
+        """Of two photos one shows somebody famous: no copy of it is kept."""
+        grant_credits(GrantCredits(ANA, "order-1", credits=50, plan="essential"), ports=self._ports())
+        model = self._create()
+        own, famous = (
+            self._uploaded(model, data) for data in (a_picture(1), a_picture(perceptual_hash=FAMOUS))
+        )
+        for photo in (famous, own):
+            self._delivered(photo)
+
+        rows = {row.id: row for row in self.photo_rows()}
+        verdict = rows[famous.id].verdict
+        assert rows[famous.id].state is PhotoState.REJECTED
+        assert verdict is not None
+        assert [problem.code for problem in verdict.problems] == ["public_person"]
+        assert rows[own.id].state is PhotoState.ACCEPTED
+        assert self.files() == {rows[own.id].clean_key}
+
     def deletion(self) -> None:
         """A trained model with photos, weights and an image under way is deleted."""
         self._trained_model()
@@ -107,11 +127,8 @@ class PhotoFlows:
 
     # What is there
 
-    def rows_of_models(self) -> list[dict[str, dict[str, str]]]:
-        found: list[dict[str, dict[str, str]]] = self.cloud.clients["dynamodb"].scan(TableName=NAMES.models)[
-            "Items"
-        ]
-        return found
+    def rows_of_models(self) -> list[Item]:
+        return list(items(NAMES.models))
 
     def photo_rows(self) -> list[Photo]:
         row = self.cloud.tables.photo
@@ -218,7 +235,7 @@ class PhotoFlows:
         return ports
 
 
-FLOWS = (PhotoFlows.photos, PhotoFlows.deletion)
+FLOWS = (PhotoFlows.photos, PhotoFlows.famous, PhotoFlows.deletion)
 
 
 def play(cloud: Cloud, flow: Callable[[PhotoFlows], None], point: PhotoPoint | None = None) -> Breaker:

@@ -38,7 +38,6 @@ ELSEWHERE = {
     "reconcile_jobs.py:_due_rows trainings under another name": A_KIND_DECIDES,
     "reconcile_jobs.py:_of_models ": PHOTO_FLOWS,
     "reconcile_jobs.py:_read_alone ": A_KIND_DECIDES,
-    "reconcile_jobs.py:_visit_model ": PHOTO_FLOWS,
     "reconcile_jobs.py:_visit_photo ": PHOTO_FLOWS,
     "reconcile_jobs.py:reconcile_jobs commands.check": PHOTO_FLOWS,
     "request_photo_uploads.py:": PHOTO_FLOWS,

@@ -9,6 +9,7 @@ from datetime import timedelta
 from revela.domain.job import State
 from tests.simulation.crash_points.breaker import Fault
 from tests.simulation.crash_points.history import History
+from tests.simulation.crash_points.witness import IN_DOUBT
 
 Outcome = frozenset[State]
 
@@ -28,6 +29,7 @@ class Scenario:
 
 
 TRAININGS = "/v1/models/replicate/fast-flux-trainer/versions/{id}/trainings"
+DOUBTFUL = f"a woman in {IN_DOUBT}"
 DONE: Outcome = frozenset({State.SUCCEEDED})
 # Who cancels may come too late for it.
 CANCELED: Outcome = frozenset({State.CANCELED, State.SUCCEEDED})
@@ -97,6 +99,13 @@ def _trouble(history: History) -> None:
     history.come_to_rest()
 
 
+def _judged(history: History) -> None:
+    """A prompt in doubt is passed, and its image: both judges are asked, and answer on a later visit."""
+    history.on.slow_down_judges()
+    history.accept("first", prompt=DOUBTFUL)
+    history.come_to_rest()
+
+
 def _train(history: History) -> None:
     """One training, and nothing goes wrong."""
     history.upgrade("essential")
@@ -147,6 +156,7 @@ SCENARIOS = (
             "finish · s3.CopyObject · users": Fault.THROTTLED,
         },
     ),
+    Scenario("judged", _judged, (DONE,)),
     Scenario("train", _train, (DONE,)),
     Scenario("cancel training", _cancel_trainings, (CANCELED, CANCELED)),
     Scenario(

@@ -17,7 +17,7 @@ FAILED: Outcome = frozenset({State.FAILED})
 EITHER: Outcome = FAILED | DONE
 
 
-def _on(history: History) -> Cloud:
+def on_cloud(history: History) -> Cloud:
     """Return the deployment; ports in memory have no such troubles."""
     assert isinstance(history.on, Cloud)
     return history.on
@@ -25,7 +25,7 @@ def _on(history: History) -> Cloud:
 
 def _adopted(history: History) -> None:
     """The create's answer is lost; its first webhook, which comes twice, tells of the prediction."""
-    on = _on(history)
+    on = on_cloud(history)
     on.slow_down_provider()
     on.order(double_webhooks="all")
     on.provider.leave_create_unanswered()
@@ -35,7 +35,7 @@ def _adopted(history: History) -> None:
 
 def _adopted_late(history: History) -> None:
     """The create's answer is lost, and the webhook of its start: the last one proves whose it is."""
-    on = _on(history)
+    on = on_cloud(history)
     on.order(lose_webhooks=1)
     on.provider.leave_create_unanswered()
     history.accept("first")
@@ -48,7 +48,7 @@ def _adopted_late(history: History) -> None:
 
 def _orphaned(history: History) -> None:
     """A create takes effect when another was sent in its place: it is marked, counted and canceled."""
-    on = _on(history)
+    on = on_cloud(history)
     on.slow_down_provider()
     on.provider.delay_create()
     first = history.accept("first")
@@ -64,7 +64,7 @@ def _orphaned(history: History) -> None:
 
 def _refused(history: History) -> None:
     """There is no credit, then no model; another job is refused for what it asks."""
-    on = _on(history)
+    on = on_cloud(history)
     on.provider.refuse_create(402, "Insufficient credit.")
     on.provider.refuse_create(404, "The requested resource could not be found.")
     history.accept("first")
@@ -77,7 +77,7 @@ def _refused(history: History) -> None:
 
 def _rest(history: History) -> None:
     """A model fails of itself until it rests; who is queued waits for it, and then clears its name."""
-    _on(history).order(fail_predictions={"count": 3, "error": "E8765"})
+    on_cloud(history).order(fail_predictions={"count": 3, "error": "E8765"})
     history.accept("first")
     history.accept("second")
     history.come_to_rest()
@@ -85,7 +85,7 @@ def _rest(history: History) -> None:
 
 def _unusable(history: History) -> None:
     """What the prediction made is no image, and neither is what the next one made."""
-    _on(history).order(spoil_outputs={"count": "all", "how": "wrong_type"})
+    on_cloud(history).order(spoil_outputs={"count": "all", "how": "wrong_type"})
     history.accept("first")
     history.come_to_rest()
 
@@ -95,7 +95,7 @@ def _unstoppable(history: History) -> None:
 
     Who is late for that finds it done in the end.
     """
-    on = _on(history)
+    on = on_cloud(history)
     on.order(slow_predictions={"count": 1, "queue_s": 4, "predict_s": 300})
     on.provider.stop_nothing()
     on.provider.throttle_reads(5)
@@ -107,7 +107,7 @@ def _unstoppable(history: History) -> None:
 def _unknown(history: History) -> None:
     """No create is answered, and none takes effect."""
     for _ in range(3):
-        _on(history).provider.lose_create()
+        on_cloud(history).provider.lose_create()
     history.accept("first")
     history.come_to_rest()
 
@@ -137,7 +137,7 @@ def _raced(history: History) -> None:
 def _newer(history: History) -> None:
     """A job that another version of the code has written stands among those that are due."""
     first = history.accept("first")
-    _on(history).leave_row_of_another_version(first)
+    on_cloud(history).leave_row_of_another_version(first)
     history.come_to_rest()
 
 

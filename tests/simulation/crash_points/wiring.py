@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from revela.adapters.pictures import PillowPictures
 from revela.adapters.replicate.client import ReplicateClient
 from revela.adapters.replicate.outputs import ReplicateOutputs
 from revela.adapters.secrets import CachedSecret, ReplicateToken
-from revela.bootstrap import Wiring
+from revela.bootstrap.wiring import Wiring
 from revela.domain.catalog import Catalog
 from revela.ports import (
     Changes,
@@ -28,6 +29,7 @@ from revela.ports import (
     Outputs,
     Picture,
     Pictures,
+    Provenance,
     Telemetry,
     Thumbnail,
 )
@@ -94,6 +96,7 @@ class Process(Wiring):
             origins=self.settings.replicate.output_origins,
             clock=self.clock,
             entropy=self.entropy,
+            total_max=timedelta(seconds=20),
             transport=self._around.transport,
         )
 
@@ -119,7 +122,9 @@ class RememberedPictures:
     def __init__(self) -> None:
         self._pillow = PillowPictures()
         self._inspected: dict[bytes, Picture] = {}
-        self._thumbnails: dict[bytes, Thumbnail] = {}
+        self._marked: dict[tuple[bytes, Provenance], bytes] = {}
+        self._thumbnails: dict[tuple[bytes, Provenance], Thumbnail] = {}
+        self._renderings: dict[bytes, bytes] = {}
 
     def inspect(self, path: Path) -> Picture:
         key = _digest(path)
@@ -127,11 +132,25 @@ class RememberedPictures:
             self._inspected[key] = self._pillow.inspect(path)
         return self._inspected[key]
 
-    def thumbnail(self, path: Path) -> Thumbnail:
-        key = _digest(path)
+    def mark(self, path: Path, provenance: Provenance) -> None:
+        key = _digest(path), provenance
+        if key in self._marked:
+            path.write_bytes(self._marked[key])
+            return
+        self._pillow.mark(path, provenance)
+        self._marked[key] = path.read_bytes()
+
+    def thumbnail(self, path: Path, provenance: Provenance) -> Thumbnail:
+        key = _digest(path), provenance
         if key not in self._thumbnails:
-            self._thumbnails[key] = self._pillow.thumbnail(path)
+            self._thumbnails[key] = self._pillow.thumbnail(path, provenance)
         return self._thumbnails[key]
+
+    def rendering(self, path: Path) -> bytes:
+        key = _digest(path)
+        if key not in self._renderings:
+            self._renderings[key] = self._pillow.rendering(path)
+        return self._renderings[key]
 
 
 def _digest(path: Path) -> bytes:
