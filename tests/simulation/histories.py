@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from tests.report import write_section
 from tests.simulation.play import REST_MAX, Tally, play
+from tests.simulation.safety_history import JUDGED_WITHIN
 
 SEEDS, STEPS = 1_000, 300
 PROCESSES = 2
@@ -45,23 +46,37 @@ def run(seeds: int = SEEDS) -> int:
 def report(total: Tally) -> str:
     table = "\n".join(_lines(total))
     return f"""\
-Each seed is one history of the real use cases on in-memory ports, in virtual time: five users on five plans
-ask, cancel and delete for about an hour, four of them with models, photos and trainings of their own, and
-every {BLOCK_EVERY}th history has more than a day without credit at Replicate. Processes, their twins among
-them, are interleaved at every call to a port; each has a clock of its own, wrong by up to 4 s. The seed
-decides how bad the day is: 1-20 % of Replicate's requests, of all invocations and of all messages and
-webhooks meet a fault. Replicate throttles, runs out of credit, locks the account, fails, lists late,
-creates late, makes fewer images or unusable ones, aborts without a word, ignores cancels and deletes after
-an hour; the webhooks' door is the real one, and closed for minutes.
+Each seed is one history of the real use cases on in-memory ports, in virtual time: five users on five
+plans ask, look, cancel, delete and appeal for about an hour, four of them with models, photos and
+trainings of their own whose consent some of them withdraw, and every {BLOCK_EVERY}th history has more
+than a day without credit at Replicate. Processes, their twins among them, are interleaved at every call
+to a port; each has a clock of its own, wrong by up to 4 s. The seed decides how bad the day is: 1-20 %
+of Replicate's requests, of all invocations and of all messages and webhooks meet a fault, and 1-20 % of
+its images are harmful. Replicate throttles, runs out of credit, locks the account, fails, lists late,
+creates late, makes fewer images or unusable ones, aborts without a word, ignores cancels and deletes
+after an hour; the webhooks' door is the real one, and closed for minutes. Of what is asked for, 17 % is
+in doubt and 11 % refused at once. Judges answer at once or later, have no turn for all, forget what
+they were asked, are away for up to an hour, or for the day without credit; a seed's installation waits
+for them for 20 minutes or for a day, allows 1 to 10 strikes a day, and keeps blocked images for a week
+or not at all.
 
 {table}
 
-After every step the money is counted anew from the ledger, by arithmetic of its own. No job was settled
-twice, no version of a model that is gone is left at Replicate nor one that nobody knows of, nothing but the
-clean copies of accepted photos and the weights of versions is left in the bucket, no image that could still
-be had was given up, each recorded output is in the bucket byte for byte as Replicate made it, no create was
-repeated while its first was good. Every job ends within a day of waiting, its attempts and their deadlines;
-once trouble ceases, everything rests within {REST_MAX.seconds // 60} minutes."""
+After every step the money is counted anew from the ledger, by arithmetic of its own, and strikes,
+suspensions and the blocked images of a day by another. No job was settled twice, no version of a model
+that is gone is left at Replicate nor one that nobody knows of, nothing but the clean copies of accepted
+photos and the weights of versions is left of them in the bucket, no image that could still be had was
+given up, each recorded output is in the bucket byte for byte as Replicate made it, but for its mark, no
+create was repeated while its first was good. Nothing was written to where users find it before its
+judge had allowed these very bytes, no URL was given for anything else, nothing was claimed whose prompt
+was in doubt and not judged. Of a model whose consent was withdrawn no job was claimed and no image
+shown from that write on, and none of its files is left where it was published. Nobody who was suspended
+was accepted. What is charged is what is shown, and what was blocked beyond the day's free images. Every
+job ends within a day of waiting, its attempts and their deadlines, and its judge's time; once trouble
+ceases, all is judged within {JUDGED_WITHIN.seconds // 60} minutes and everything rests within
+{REST_MAX.seconds // 60}. *Left behind* are objects of which no row knows any more: of an attempt that
+was given up, or of a process that met a fault between the settlement and tidying up. `DELETE` removes
+them, as the rule of `quarantine/` does."""
 
 
 def _played(seed: int) -> tuple[int, Tally | str]:
@@ -103,6 +118,27 @@ def _lines(total: Tally) -> Iterator[str]:
         "orphaned predictions, canceled": f"{events['orphans']:,}",
         "settled twice": str(total.settled_twice),
         "outputs lost": str(total.lost_outputs),
+        "prompts in doubt passed by their judge; refused": (
+            f"{events['prompts passed by the judge']:,}; {events['prompts refused by the judge']:,}"
+        ),
+        "images blocked; charged beyond the free ones": (
+            f"{events['images blocked']:,}; {events['blocked images charged']:,}"
+        ),
+        "verdicts of judges; given later; tickets void": (
+            f"{events['verdicts']:,}; {events['tickets']:,}; {events['tickets void']:,}"
+        ),
+        "spells of a judge away; questions turned away": (
+            f"{events['judges away']:,}; {events['turned away by judges']:,}"
+        ),
+        "questions to judges refused; unanswered": (
+            f"{events['judge refused']:,}; {events['judge unanswered']:,}"
+        ),
+        "generations that waited for their judge; the longest": (
+            f"{events['generations judged later']:,}; {_spoken(total.longest_judging)}"
+        ),
+        "suspensions; lifted by operators": f"{events['suspensions']:,}; {events['suspensions lifted']:,}",
+        "appeals; consents withdrawn": f"{events['appeals']:,}; {events['consents withdrawn']:,}",
+        "objects left behind": f"{events['objects left behind']:,}",
         "longest from Replicate's success to our saved output": _spoken(total.longest_save),
         "longest life of a job": _spoken(total.longest_life),
         "longest rest after trouble": _spoken(total.longest_rest),

@@ -13,7 +13,8 @@ from tests.simulation.world import World
 from tests.unit.usecases.money import assert_sound
 
 # When trouble ceases, what was begun in it ends within this: a back-off of ten minutes at most, a lease, a
-# deadline, and then the waiting line of the smallest plan, one job after the other. Photos that nobody has
+# deadline, and then the waiting line of the smallest plan, one job after the other, each with its judge; who
+# waited for one is looked after within minutes (`safety_history.JUDGED_WITHIN`). Photos that nobody has
 # uploaded are waited for while their forms are valid; a message whose worker died comes again in 30 minutes.
 REST_MAX = timedelta(minutes=90)
 

@@ -16,7 +16,7 @@ from tests.simulation.play import Tally, play
 from tests.simulation.prompts import HARMFUL, HARMLESS, IN_DOUBT, PLACES, REFUSED
 
 STEPS = 150
-SEEDS = 50
+SEEDS = 40
 
 
 @pytest.fixture(scope="module")

@@ -22,3 +22,14 @@ def test_a_slow_listing_hides_no_job_of_several_minutes() -> None:
     measured = measure(Scenario("long", LONG, page_s=2.0, minutes=4))
 
     assert not list(misses(measured))
+
+
+def test_a_judge_that_takes_its_time_is_asked_again_until_it_has_answered() -> None:
+    measured = measure(Scenario("judged", SHORT, judge_s=(20.0, 90.0), minutes=2, creates_per_minute=300))
+
+    assert not list(misses(measured))
+    assert len(measured.unjudged) == measured.jobs == 2 * 300
+    assert measured.longest_unsaved < timedelta(minutes=3)
+    # A verdict is not waited for but looked for: at the next run, or at the one after.
+    assert measured.longest_unjudged < timedelta(seconds=90) + timedelta(minutes=2.5)
+    assert measured.to_aws_by_reconcile_per_job() < 3.5

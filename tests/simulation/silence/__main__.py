@@ -16,6 +16,9 @@ SCENARIOS = (
     Scenario("2 to 15 s, as the catalog's models", SHORT),
     Scenario("1 to 5 min", LONG),
     Scenario("1 to 5 min, slow listing", LONG, page_s=1.0),
+    Scenario(
+        "2 to 15 s, then 20 to 90 s before a judge", SHORT, judge_s=(20.0, 90.0), creates_per_minute=300
+    ),
 )
 
 
@@ -32,6 +35,7 @@ def row(measured: Measured) -> str:
         f"{measured.jobs:,}",
         _spoken(median),
         _spoken(measured.longest_unsaved),
+        _spoken(measured.longest_unjudged) if measured.unjudged else "-",
         *asked,
         f"{measured.to_aws_by_reconcile_per_job():.2f}",
         str(measured.most_reads_in_a_minute),
@@ -41,15 +45,16 @@ def row(measured: Measured) -> str:
 
 
 HEAD = (
-    "| runs of | a page takes | jobs | unsaved, median | longest | creates per job | pages | gets | cancels "
-    "| calls of reconcile to AWS per job | most reads in a minute | longest run |"
+    "| runs of | a page takes | jobs | unsaved, median | longest | unjudged, longest | creates per job "
+    "| pages | gets | cancels | calls of reconcile to AWS per job | most reads in a minute | longest run |"
 )
 TEXT = """\
 `tests/simulation/silence` plays the real `accept`, `start`, `reconcile` and `finish` in virtual time:
-{minutes} minutes of 600 requests a minute with every webhook lost, then on until the last job has ended.
+{minutes} minutes of 600 requests a minute with every webhook lost, then on until the last job has ended;
+of 300 where a judge at Replicate takes its time, for every image is a create of the judge's as well.
 Calls take their time (a create 0.4 s, a write 12 ms); {workers} start workers, and one run of reconcile a
 minute of at most 55 s. *Unsaved* is the time from Replicate's success to our saved output, which Replicate
-keeps for an hour.
+keeps for an hour, *unjudged* the time from there to what the judge's answer came to.
 
 {table}
 

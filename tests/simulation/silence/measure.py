@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from revela.domain.generation import Generation
 from revela.domain.job import State
 from revela.ports import ProviderReport, Ref
 from revela.usecases.accept_generation import AcceptGeneration, accept_generation
@@ -20,6 +21,7 @@ from tests.fakes import FakePorts
 from tests.simulation.history import WatchedTable
 from tests.simulation.processes import Outcome, Processes
 from tests.simulation.provider import RETENTION
+from tests.simulation.silence.judge import UnhurriedJudge
 from tests.simulation.silence.replicate import SteadyReplicate
 from tests.simulation.world import (
     FINISH_BATCH,
@@ -41,6 +43,9 @@ TAKES_S = {
     "SteadyReplicate.get_prediction": 0.15,
     "SteadyReplicate.cancel_prediction": 0.2,
     "FakeOutputs.download": 0.3,
+    "FakeImageJudge.ask": 0.4,
+    "UnhurriedJudge.ask": 0.8,
+    "UnhurriedJudge.answer": 0.15,
     "FakeObjects.put_file": 0.05,
     "FakeObjects.copy": 0.05,
     "FakeChanges.commit": 0.012,
@@ -55,12 +60,14 @@ OTHERS_TAKE_S = 0.006
 class Scenario(NamedTuple):
     """`run_s`: the shortest and longest run of each model, by its id in the catalog.
 
-    `page_s`: how long Replicate takes for a page of its listing.
+    `page_s`: how long Replicate takes for a page of its listing. `judge_s`: how long the judge takes for an
+    image, at least and at most; None: it answers when it is asked.
     """
 
     name: str
     run_s: dict[str, tuple[float, float]]
     page_s: float = 0.5
+    judge_s: tuple[float, float] | None = None
     minutes: int = 20
     creates_per_minute: int = CREATES_PER_MINUTE
 
@@ -78,6 +85,7 @@ class Measured:
     ends: Counter[str] = field(default_factory=Counter)
     calls: Counter[tuple[str, str]] = field(default_factory=Counter)
     unsaved: list[timedelta] = field(default_factory=list)
+    unjudged: list[timedelta] = field(default_factory=list)
     reads: list[datetime] = field(default_factory=list)
     runs: int = 0
     runs_stopped: int = 0
@@ -98,6 +106,11 @@ class Measured:
     def longest_unsaved(self) -> timedelta:
         """Return the longest time from the provider's success to our saved output."""
         return max(self.unsaved, default=timedelta(0))
+
+    @property
+    def longest_unjudged(self) -> timedelta:
+        """Return the longest time that a saved output waited for its judge."""
+        return max(self.unjudged, default=timedelta(0))
 
     def to_replicate_per_job(self, call: str) -> float:
         return sum(n for (_, what), n in self.calls.items() if what == f"SteadyReplicate.{call}") / self.jobs
@@ -121,6 +134,9 @@ class _System:
             self.ports.calls, self.chance, scenario.run_s, clock=self.clock, outputs=self.ports.outputs
         )
         self.ports.provider = self.provider
+        if scenario.judge_s is not None:
+            judge = UnhurriedJudge(self.ports.calls, self.chance, scenario.judge_s, clock=self.clock)
+            self.ports.image_judge = judge  # type: ignore[assignment]  # a port
         self.processes = Processes(self.ports, self.chance)
         self.processes.takes = self._takes
         self._starts: list[Ref] = []
@@ -237,14 +253,19 @@ class _System:
             return timedelta(seconds=self.measured.scenario.page_s)
         return timedelta(seconds=TAKES_S.get(call, OTHERS_TAKE_S))
 
-    def _on_write(self, before: Any, after: Any) -> None:
-        if before is None or before.state.terminal or not after.state.terminal:
+    def _on_write(self, before: Generation | None, after: Generation) -> None:
+        if before is None or after.state is before.state:
             return
-        self.measured.ends[after.state.value] += 1
-        if after.state is State.SUCCEEDED:
-            completed_at = self.provider.predictions[after.prediction_id].completed_at
+        measured, now = self.measured, self.clock.now()
+        if before.state is State.SAVING and after.state in (State.JUDGING, State.SUCCEEDED):
+            completed_at = self.provider.predictions[after.prediction_id or ""].completed_at
             assert completed_at is not None
-            self.measured.unsaved.append(self.clock.now() - completed_at)
+            measured.unsaved.append(now - completed_at)
+        if before.state is State.JUDGING:
+            assert before.judging_since is not None
+            measured.unjudged.append(now - before.judging_since)
+        if after.state.terminal:
+            measured.ends[after.state.value] += 1
 
 
 def measure(scenario: Scenario, *, seed: int = 1) -> Measured:
@@ -258,6 +279,8 @@ def misses(measured: Measured) -> Iterator[str]:
         yield f"of {measured.jobs} jobs: {dict(measured.ends)}"
     if measured.longest_unsaved > timedelta(minutes=15):
         yield f"an output was unsaved for {measured.longest_unsaved}"
+    if measured.longest_unjudged > timedelta(minutes=15):
+        yield f"an output waited for its judge for {measured.longest_unjudged}"
     if measured.most_reads_in_a_minute > READS_PER_MINUTE:
         yield f"{measured.most_reads_in_a_minute} reads in a minute"
     if measured.runs_stopped:
