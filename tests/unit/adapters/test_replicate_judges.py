@@ -70,6 +70,7 @@ class Scene:
 
     def ask(self, prompt: str = "a lighthouse") -> Judgement | Ticket:
         (said,) = self.judge.ask([prompt])
+        assert said is not None
         return said
 
     def ticket(self) -> Ticket:

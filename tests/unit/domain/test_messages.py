@@ -197,15 +197,6 @@ def named(path: Path, call: ast.Call) -> Named | None:
     return None
 
 
-def returned(path: Path, function: ast.FunctionDef) -> Named | None:
-    """Return the codes of a property that tells why a job ends which was queued for too long."""
-    if function.name != "kept_in_queue_by":
-        return None
-    values = (node.value for node in ast.walk(function) if isinstance(node, ast.Return) and node.value)
-    codes = frozenset().union(*map(literals, values))
-    return Named(f"{path.relative_to(ROOT)}:{function.lineno}", "FAILURES", codes, frozenset())
-
-
 def tabled(path: Path, node: ast.Assign | ast.AnnAssign) -> Named | None:
     """Return the codes that a table gives what a schema refuses: each alone, or first of a tuple."""
     target = node.targets[0] if isinstance(node, ast.Assign) else node.target
@@ -223,7 +214,6 @@ NAMED = [
     for node in ast.walk(tree)
     if (isinstance(node, ast.Call) and (found := named(path, node)) is not None)
     or (isinstance(node, ast.Assign | ast.AnnAssign) and (found := tabled(path, node)) is not None)
-    or (isinstance(node, ast.FunctionDef) and (found := returned(path, node)) is not None)
 ]
 
 

@@ -19,6 +19,7 @@ from moto import mock_aws
 
 from replicate_webhook.handler import handler
 from revela import bootstrap
+from revela.bootstrap import wiring as wirings
 from revela.domain.errors import Transient
 from revela.domain.prediction import Prediction
 from revela.settings import Settings
@@ -50,8 +51,8 @@ class Stack:
             Name="webhooks", SecretString=json.dumps({"replicate": [SECRET], "url_token_key": KEY})
         )["ARN"]
 
-    def wiring(self) -> bootstrap.Wiring:
-        wiring = bootstrap.Wiring(
+    def wiring(self) -> wirings.Wiring:
+        wiring = wirings.Wiring(
             Settings(
                 {
                     "AWS_REGION": REGION,
@@ -85,10 +86,10 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
         stack = Stack()
         wiring = stack.wiring()
         monkeypatch.setattr(bootstrap, "ports", lambda: wiring)
-        for made in (bootstrap.hear_webhook, bootstrap.wiring.aws_client):
+        for made in (bootstrap.hear_webhook, wirings.aws_client):
             made.cache_clear()
         yield stack
-        for made in (bootstrap.hear_webhook, bootstrap.wiring.aws_client):
+        for made in (bootstrap.hear_webhook, wirings.aws_client):
             made.cache_clear()
 
 

@@ -507,9 +507,8 @@ def test_who_withdraws_after_the_settlement_is_too_late_for_these_images(
 
 
 @pytest.mark.parametrize("judge_is_slow", [False, True], ids=["judged at once", "judged later"])
-@pytest.mark.parametrize("call", ["FakeObjects.delete", "FakeObjects.delete_prefix"])
 def test_images_that_were_copied_already_go_however_often_the_bucket_is_away(
-    ports: FakePorts, call: str, judge_is_slow: bool
+    ports: FakePorts, judge_is_slow: bool
 ) -> None:
     scene = Scene(ports)
     row = scene.processing()
@@ -518,7 +517,7 @@ def test_images_that_were_copied_already_go_however_often_the_bucket_is_away(
         row = scene.told_of_success(row)
         ports.image_judge.decide()
 
-    with withdrawn_after_the_first_copy(scene), meanwhile(ports, call, is_away):
+    with withdrawn_after_the_first_copy(scene), meanwhile(ports, "FakeObjects.delete", is_away):
         try:
             scene.told_of_success(row)
         except Transient:
@@ -529,13 +528,12 @@ def test_images_that_were_copied_already_go_however_often_the_bucket_is_away(
     assert not [key for key in ports.objects.stored if key.startswith("users/")]
 
 
-@pytest.mark.parametrize("call", ["FakeObjects.delete", "FakeObjects.delete_prefix"])
 @pytest.mark.parametrize("dies", [dies_before, dies_after])
 def test_images_that_were_copied_already_go_when_the_message_comes_again(
-    scene: Scene, ports: FakePorts, call: str, dies: Callable[..., AbstractContextManager[None]]
+    scene: Scene, ports: FakePorts, dies: Callable[..., AbstractContextManager[None]]
 ) -> None:
     row = scene.processing()
-    with withdrawn_after_the_first_copy(scene), dies(ports, call):
+    with withdrawn_after_the_first_copy(scene), dies(ports, "FakeObjects.delete"):
         scene.told_of_success(row)
 
     scene.told_of_success(row)
@@ -560,9 +558,6 @@ def test_what_a_dead_worker_had_copied_goes_even_if_the_judge_is_away_from_then_
     scene.assert_nothing_was_shown(row)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="finish_generation._decide_delivered: back to the queue without tidying"
-)
 def test_what_a_dead_worker_had_copied_goes_even_if_the_provider_has_deleted_its_files_meanwhile(
     scene: Scene, ports: FakePorts
 ) -> None:

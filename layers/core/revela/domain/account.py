@@ -236,11 +236,14 @@ def count_blocks(account: Account, plan: Plan, *, images: int, now: datetime) ->
 def strike(account: Account, *, limit: int, now: datetime) -> Account:
     """Count something that was refused or blocked; one more than `limit` in a day suspends the account.
 
-    Each suspension is longer than the one before. While one lasts, strikes only count.
+    Each suspension is longer than the one before. While one lasts nothing counts: what was under way when it
+    began is no reason for the next.
     """
     account = _of_today(account, now)
+    if suspended(account, now):
+        return account
     strikes = account.strikes_today + 1
-    if strikes <= limit or suspended(account, now):
+    if strikes <= limit:
         return _changed(account, now, strikes_today=strikes)
     lasts = SUSPENSIONS[min(account.suspensions, len(SUSPENSIONS) - 1)]
     suspension = Suspension(reason="too_many_refusals", since=now, until=now + lasts)

@@ -108,8 +108,9 @@ class Generation(Job):
     # Whether a judge has to be asked about the prompt, and when it said that it may be made.
     doubts: tuple[Doubt, ...] = ()
     prompt_judged_at: datetime | None = None
-    # Since when a judge is awaited: first of the prompt, then of the images.
+    # Since when a judge is awaited, first of the prompt, then of the images; how often it was asked in vain.
     judging_since: datetime | None = None
+    judge_waits: int = 0
     # Set while images are being judged, no longer.
     quarantined: tuple[Quarantined, ...] = ()
     outputs: tuple[Output, ...] = ()

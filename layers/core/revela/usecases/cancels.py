@@ -33,14 +33,14 @@ def cancel(ref: Ref, codes: Codes, *, free: bool, ports: Ports) -> Job:
         if row.state.has_outputs:
             raise NotNow(codes.saving)
         if row.state.at_provider:
-            if row.cancel_requested_at is not None:
+            if row.cancel_requested_at is not None and row.cancel_is_free >= free:
                 return None
             now = ports.clock.now()
             return Move(
                 Event.CANCEL_REQUESTED,
                 row.state,
                 changes={
-                    "cancel_requested_at": now,
+                    "cancel_requested_at": row.cancel_requested_at or now,
                     "cancel_is_free": free,
                     "due_at": now,
                     "visits": 0,

@@ -9,10 +9,10 @@ from revela.domain.generation import Generation
 from revela.domain.job import Event, State
 from revela.domain.policy import SAVING_LEASE
 from revela.domain.prediction import Prediction, PredictionStatus
-from revela.domain.retry import ABORTED, NO_OUTPUT, OUTPUTS_UNUSABLE, TIMED_OUT, rule_for
+from revela.domain.retry import ABORTED, NO_OUTPUT, TIMED_OUT, rule_for
 from revela.ports import Ports, ProviderReport
 from revela.usecases import image_models
-from revela.usecases.ended_predictions import Rules, ended_without_result, retry_or_end
+from revela.usecases.ended_predictions import Rules, ended_without_result
 from revela.usecases.judge_outputs import judge_outputs
 from revela.usecases.model_health import report_failure, report_success
 from revela.usecases.moving import Move, move
@@ -43,7 +43,7 @@ def finish_generation(command: ProviderReport, *, ports: Ports, until: datetime)
         if not row.owns(prediction.id, attempt=command.attempt):
             return None
         if row.state.has_outputs:
-            return _decide_delivered(row, prediction, ports)
+            return _decide_delivered(row, ports)
         if not row.state.at_provider:
             return None
         return _decide_ended(row, prediction, ports)
@@ -111,7 +111,7 @@ def _tell_health(row: Generation, prediction: Prediction, ports: Ports) -> None:
         ports.telemetry.count("ProviderMisconfigured")
 
 
-def _decide_delivered(row: Generation, prediction: Prediction, ports: Ports) -> Move | None:
+def _decide_delivered(row: Generation, ports: Ports) -> Move | None:
     """Decide for a row whose outputs are being saved or judged: by somebody else, or by nobody any more."""
     now = ports.clock.now()
     if row.lease_until is not None and row.lease_until > now:
@@ -120,9 +120,6 @@ def _decide_delivered(row: Generation, prediction: Prediction, ports: Ports) -> 
     mine = {"lease_until": lease, "due_at": lease}
     if row.state is State.JUDGING:
         return Move(Event.JUDGING_RECLAIMED, State.JUDGING, changes=mine)
-    if not prediction.output:
-        # The provider deletes outputs after an hour; what was not saved by then is lost.
-        return retry_or_end(row, Event.OUTPUTS_UNUSABLE, OUTPUTS_UNUSABLE, "gone", ports)
     return Move(Event.SAVING_RECLAIMED, State.SAVING, changes=mine)
 
 

@@ -134,7 +134,7 @@ def _from_quarantine(image: Quarantined, make: Callable[[Path], Made], ports: Po
 def _wait(row: Generation, images: tuple[Quarantined, ...], mine: Mine, ports: Ports) -> Generation | None:
     """Give the lease back; return the row if the judge was awaited for too long."""
     fraction = ports.entropy.fraction()
-    wait = backoff(JUDGE_FIRST, row.save_failures, fraction=fraction, maximum=JUDGE_MAX)
+    wait = backoff(JUDGE_FIRST, row.judge_waits, fraction=fraction, maximum=JUDGE_MAX)
     # Where all is judged it is the bucket that is awaited, until it has nothing any more.
     awaits_judge = not all(isinstance(image.found, Judgement) for image in images)
 
@@ -153,7 +153,7 @@ def _wait(row: Generation, images: tuple[Quarantined, ...], mine: Mine, ports: P
                 "quarantined": images,
                 "lease_until": None,
                 "due_at": now + wait,
-                "save_failures": seen.save_failures + 1,
+                "judge_waits": seen.judge_waits + 1,
             },
         )
 

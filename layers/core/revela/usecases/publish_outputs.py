@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -53,7 +53,9 @@ def publish_outputs(
         for found in judged
         if found.judgement.allowed and found.thumbnail is not None
     )
-    blocked = tuple(_blocked(found, ports) for found in judged if not found.judgement.allowed)
+    # From when they lie in quarantine, which the bucket empties by itself.
+    kept_since = row.judging_since or ports.clock.now()
+    blocked = tuple(_blocked(found, kept_since, ports) for found in judged if not found.judgement.allowed)
 
     def settle(seen: Generation) -> Move | None:
         if not mine(seen):
@@ -95,8 +97,12 @@ def end_if_closed(row: Generation, *, mine: Mine, ports: Ports) -> Generation | 
 
 
 def give_up(row: Generation, reasons: Sequence[str], *, mine: Mine, ports: Ports) -> None:
-    """Have the images made again, or fail: nothing of what was delivered can be used."""
+    """Have the images made again, or fail: nothing of what was delivered can be used.
+
+    What somebody who died had published of it goes first. Raises Transient: try again.
+    """
     detail = ",".join(reasons)
+    ports.objects.delete(_keys_of_attempt(row, range(row.num_outputs)))
     ports.telemetry.warning("outputs_unusable", generation_id=row.id, reasons=detail)
 
     def decide(seen: Generation) -> Move | None:
@@ -118,12 +124,10 @@ def tidy_up(row: Generation, *, ports: Ports) -> None:
     if not (row.outputs or row.blocked or code in LEAVES_FILES):
         return
     kept = {image.key for image in row.blocked}
-    left = [key for key in (quarantine_key(row, n) for n in range(row.num_outputs)) if key not in kept]
-    if row.outputs:
-        left += [key for image in row.blocked for key in _published_keys(row, image.index)]
-    ports.objects.delete(left)
-    if not row.outputs:
-        ports.objects.delete_prefix(row.published_prefix)
+    shown = {output.index for output in row.outputs}
+    left = [quarantine_key(row, index) for index in shown]
+    left += _keys_of_attempt(row, (index for index in range(row.num_outputs) if index not in shown))
+    ports.objects.delete([key for key in left if key not in kept])
 
 
 def time_to_publish(ports: Ports, until: datetime) -> bool:
@@ -167,22 +171,28 @@ def _publish(row: Generation, image: Quarantined, thumbnail: Thumbnail, ports: P
     )
 
 
-def _published_keys(row: Generation, index: int) -> list[str]:
-    return [f"{_stem(row, index)}{ending}" for ending in (".jpg", ".png", ".webp", THUMBNAIL)]
+def _keys_of_attempt(row: Generation, indices: Iterable[int]) -> list[str]:
+    """Return wherever the row's attempt may have put these images."""
+    endings = (".jpg", ".png", ".webp", THUMBNAIL)
+    return [
+        key
+        for index in indices
+        for key in (quarantine_key(row, index), *(f"{_stem(row, index)}{ending}" for ending in endings))
+    ]
 
 
 def _stem(row: Generation, index: int) -> str:
     return f"{row.published_prefix}{row.attempt}-{index}"
 
 
-def _blocked(found: JudgedImage, ports: Ports) -> Blocked:
+def _blocked(found: JudgedImage, kept_since: datetime, ports: Ports) -> Blocked:
     category, kept = found.judgement.category, ports.policies.blocked_kept
     assert category is not None
     return Blocked(
         index=found.image.index,
         category=category,
         key=found.image.key if kept else None,
-        appealable_until=ports.clock.now() + kept if kept else None,
+        appealable_until=kept_since + kept if kept else None,
     )
 
 

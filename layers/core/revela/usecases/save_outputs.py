@@ -65,7 +65,8 @@ def _saved(
     """Return the row if it has ended with that."""
     held, reasons = _quarantine(row, prediction, ports)
     if not held:
-        give_up(row, reasons, mine=mine, ports=ports)
+        # The provider deletes outputs after an hour; what was not saved by then is lost.
+        give_up(row, reasons or ["gone"], mine=mine, ports=ports)
         return None
     said = _ask(row, held, ports, until)
     judged = [
@@ -155,7 +156,7 @@ def _await_judge(
                 "quarantined": images,
                 "judging_since": now,
                 "due_at": now + JUDGE_FIRST,
-                "save_failures": 0,
+                "judge_waits": 0,
             },
         )
 

@@ -121,8 +121,8 @@ def _await_judge(row: Generation, ports: Ports) -> None:
         since = seen.judging_since or now
         if now - since > ports.policies.judge_patience:
             return Move(Event.JUDGE_AWAY, State.FAILED, failure=Failure(code="judge_unavailable"))
-        again_at = now + backoff(JUDGE_FIRST, seen.refusals, fraction=fraction, maximum=JUDGE_MAX)
-        later = {"due_at": again_at, "not_before": again_at, "refusals": seen.refusals + 1}
+        again_at = now + backoff(JUDGE_FIRST, seen.judge_waits, fraction=fraction, maximum=JUDGE_MAX)
+        later = {"due_at": again_at, "not_before": again_at, "judge_waits": seen.judge_waits + 1}
         return Move(Event.POSTPONED, State.QUEUED, changes=later | {"judging_since": since})
 
     move(Ref(row.user_id, row.id), decide, ports=ports, seen=row)
@@ -197,6 +197,7 @@ def _start(ref: Ref, row: Generation, ports: Ports) -> None:
             changes={
                 "prompt_judged_at": (seen.prompt_judged_at or now) if seen.doubts else None,
                 "judging_since": None,
+                "judge_waits": 0,
                 "attempt": seen.attempt + 1,
                 "claimed_at": now,
                 "lease_until": now + START_LEASE,

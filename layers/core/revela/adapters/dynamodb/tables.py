@@ -106,6 +106,7 @@ class GenerationRow(JobRow):
     prompt_judged_at = UTCDateTimeAttribute(null=True)
     quarantined = ListDocument(default=list)
     judging_since = UTCDateTimeAttribute(null=True)
+    judge_waits = NumberAttribute(default=0)
     outputs = ListDocument()
     blocked = ListDocument(default=list)
     appeal = MapDocument(null=True)
