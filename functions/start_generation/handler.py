@@ -1,4 +1,4 @@
-"""Start generations: take queued jobs to Replicate at the account's pace.
+"""Start generations: have prompts in doubt judged, take queued jobs to Replicate at the account's pace.
 
 Trigger   SQS GenerationQueue, batches of 10, failures reported per message
 Changes   generation queued -> starting -> processing, or back to queued, failed, canceled; account, ledger

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from revela.domain.errors import OutputUnusable, TicketVoid, Transient
+from revela.domain.errors import JudgeUnavailable, OutputUnusable, TicketVoid, Transient
 from revela.domain.generation import Generation, Quarantined
 from revela.domain.job import Event, Failure, State
 from revela.domain.judgement import Judgement, Ticket
@@ -162,7 +162,8 @@ def _wait(row: Generation, images: tuple[Quarantined, ...], mine: Mine, ports: P
 
 
 def _tell(row: Generation, error: Transient, ports: Ports) -> None:
-    ports.telemetry.count("JudgeUnavailable")
+    if isinstance(error, JudgeUnavailable):
+        ports.telemetry.count("JudgeUnavailable")
     ports.telemetry.warning(
         "judging_delayed", generation_id=row.id, reason=str(error) or type(error).__name__
     )

@@ -121,7 +121,9 @@ def _ask(
         said = ports.image_judge.ask([one.rendering for one in held])
     except Transient as error:
         ports.telemetry.count("JudgeUnavailable")
-        ports.telemetry.warning("judge_unavailable", generation_id=row.id, reason=type(error).__name__)
+        ports.telemetry.warning(
+            "judge_unavailable", generation_id=row.id, reason=str(error) or type(error).__name__
+        )
         return [None] * len(held)
     count_cost(said, ports)
     return said
