@@ -24,12 +24,15 @@ from tests.simulation.prompts import DESPERATE, FORBIDDEN, REFUSED, some_prompt
 
 MODELS = ("flux-schnell", "flux-dev", "sdxl")
 MINUTE = timedelta(minutes=1)
+# How often somebody withdraws consent for a model just after having asked for images of it.
+SECOND_THOUGHTS = 0.15
 
 
 class ImageUsers:
     """`asked_for_strikes` counts what earns one, by user, `told_of_strikes` those who heard of it.
 
-    `shown` is told which keys of images somebody was given URLs of.
+    `shown` is told which keys of images somebody was given URLs of; `think_again` of a model that its user
+    had better not have asked for images of.
     """
 
     def __init__(
@@ -40,6 +43,7 @@ class ImageUsers:
         *,
         users: tuple[str, ...],
         own_model: Callable[[str], PersonalModel | None],
+        think_again: Callable[[PersonalModel], None],
         shown: Callable[[Iterable[str]], None],
     ) -> None:
         self.asked_for_strikes: Counter[str] = Counter()
@@ -49,13 +53,14 @@ class ImageUsers:
         self._api = api
         self._users = users
         self._own_model = own_model
+        self._think_again = think_again
         self._shown = shown
         self._accepted: dict[tuple[str, str], Generation] = {}
 
     def someone_asks(self) -> None:
         user_id = self._chance.choice(self._users)
         key = f"key-{self._chance.randrange(40)}" if self._chance.random() < 0.5 else None
-        own = self._own_model(user_id) if key is None and self._chance.random() < 0.6 else None
+        own = self._own_model(user_id) if key is None and self._chance.random() < 0.8 else None
         # The key decides the body, so that a repeated key is a repeated request; few seeds make twins.
         details = random.Random(key or self._chance.random())
         prompt = some_prompt(details)
@@ -81,6 +86,8 @@ class ImageUsers:
                 self.told_of_strikes[user_id] += prompt != DESPERATE
 
         self._api("accept", ask, then)
+        if own is not None and self._chance.random() < SECOND_THOUGHTS:
+            self._think_again(own)
 
     def someone_looks(self) -> None:
         if row := self._some_row():
@@ -111,11 +118,12 @@ class ImageUsers:
             command = AppealGeneration(Ref(row.user_id, row.id), "a mistake")
             self._api("appeal", lambda ports: appeal_generation(command, ports=ports))
 
-    def assert_strikes_add_up(self, counted: Counter[str]) -> None:
+    def assert_strikes_add_up(self, counted: Counter[str], spared: Counter[str]) -> None:
         """Whoever heard that a prompt is refused has a strike; nobody has more than refused prompts."""
         for user_id in self._users:
             told, asked = self.told_of_strikes[user_id], self.asked_for_strikes[user_id]
-            assert told <= counted[user_id] <= asked, f"{user_id}: {told} <= {counted[user_id]} <= {asked}"
+            strikes = counted[user_id]
+            assert told - spared[user_id] <= strikes <= asked, f"{user_id}: {told} <= {strikes} <= {asked}"
 
     def _remember(self, user_id: str, key: str, given: Generation) -> None:
         first = self._accepted.setdefault((user_id, key), given)

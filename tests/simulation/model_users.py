@@ -58,6 +58,13 @@ class Post(NamedTuple):
     data: bytes
 
 
+class SecondThought(NamedTuple):
+    """A withdrawal of consent at `due_at`, soon after something was asked of the model."""
+
+    due_at: datetime
+    model: ModelRef
+
+
 class ModelUsers:
     """`told` receives what S3 tells of each upload; `lost` is how likely nobody is told, of `lost_keys`.
 
@@ -77,6 +84,7 @@ class ModelUsers:
         self.lost_keys: set[str] = set()
         self.half_deleted: set[str] = set()
         self.posts: list[Post] = []
+        self.second_thoughts: list[SecondThought] = []
         self._ports = ports
         self._chance = chance
         self._api = api
@@ -84,6 +92,10 @@ class ModelUsers:
         self._users = users
         self._pictures = 0
         self._trained: dict[str, Training] = {}
+
+    @property
+    def busy(self) -> bool:
+        return bool(self.posts or self.second_thoughts)
 
     # What they do
 
@@ -159,7 +171,13 @@ class ModelUsers:
         if not models or self._chance.random() < 0.3:
             models = list(store.models.values())
         if model := self._some(sorted(models, key=lambda found: found.id)):
-            self._api("withdraw consent", lambda ports: withdraw_consent(of(model), ports=ports))
+            self._withdraw(of(model))
+
+    def think_again(self, model: PersonalModel) -> None:
+        """Withdraw consent while what was just asked for is in some worker's hands."""
+        longest_s = self._chance.choice((1, 10, 60))
+        due_at = self._ports.clock.now() + timedelta(seconds=self._chance.uniform(0, longest_s))
+        self.second_thoughts.append(SecondThought(due_at, of(model)))
 
     # What follows
 
@@ -167,9 +185,13 @@ class ModelUsers:
         models = self._ports.store.models.values()
         return self._some(m for m in models if m.user_id == user_id and m.state is ModelState.READY)
 
-    def post_what_is_due(self) -> None:
+    def do_what_is_due(self) -> None:
         """Upload, and have S3 tell of it; whatever became of the row meanwhile, the form still works."""
         now = self._ports.clock.now()
+        thoughts = [thought for thought in self.second_thoughts if thought.due_at <= now]
+        self.second_thoughts = [thought for thought in self.second_thoughts if thought.due_at > now]
+        for thought in thoughts:
+            self._withdraw(thought.model)
         due = [post for post in self.posts if post.due_at <= now]
         self.posts = [post for post in self.posts if post.due_at > now]
         for post in due:
@@ -178,6 +200,9 @@ class ModelUsers:
                 self.lost_keys.add(post.key)
             else:
                 self._told(post.photo)
+
+    def _withdraw(self, model: ModelRef) -> None:
+        self._api("withdraw consent", lambda ports: withdraw_consent(model, ports=ports))
 
     def _plan_posts(self, photo: Ref, key: str) -> None:
         chance, now = self._chance, self._ports.clock.now()

@@ -133,7 +133,7 @@ def assert_at_rest(world: World) -> None:
     rows = store.generations.values()
     known = {prefix for row in rows for prefix in (row.published_prefix, row.quarantine_prefix)}
     world.safety.assert_at_rest()
-    world.image_users.assert_strikes_add_up(world.safety.strikes)
+    world.image_users.assert_strikes_add_up(world.safety.strikes, world.safety.strikes_spared)
     known |= world.model_witness.known_prefixes()
     strays = [key for key in world.ports.objects.stored if not key.startswith(tuple(known))]
     # The bucket's own rule empties `incoming/` of what nobody was told of.

@@ -83,7 +83,8 @@ class _Settler(NamedTuple):
 class SafetyWitness:
     """Sees what is written of jobs, accounts, models and objects, and hears what judges say.
 
-    `counts` tells what happened; `strikes` are those of refused prompts, by user.
+    `counts` tells what happened; `strikes` are those of refused prompts, by user, `strikes_spared` those that
+    came too late to count.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class SafetyWitness:
     ) -> None:
         self.counts: Counter[str] = Counter()
         self.strikes: Counter[str] = Counter()
+        self.strikes_spared: Counter[str] = Counter()
         self.longest_judging = timedelta(0)
         self.left_behind: list[str] = []
         self._ports = ports
@@ -176,7 +178,7 @@ class SafetyWitness:
 
     def _note_awaited(self, before: Generation, after: Generation) -> None:
         ref = Ref(after.user_id, after.id)
-        if before.state is after.state is State.QUEUED and after.refusals > before.refusals:
+        if before.state is after.state is State.QUEUED and after.judge_waits > before.judge_waits:
             self._awaited.setdefault(ref, self._ports.clock.now())
 
     def _see_judging(self, row: Generation) -> None:
@@ -243,23 +245,31 @@ class SafetyWitness:
             today = self._days[who] = _Day(after.day)
         if before is None:
             return
+        suspended = _suspended(before, after.updated_at)
         if ending is not None:
             assert ending.row.user_id == who
-            self._see_settled(ending.row, after, today)
+            self._see_settled(ending.row, after, today, suspended=suspended)
         elif before.suspension is not None and after.suspension is None:
             today.strikes = 0
             self._suspensions[who] -= 1
             self.counts["suspensions lifted"] += 1
         elif after.strikes_today > today.strikes:
+            assert not suspended, f"{who}: struck while suspended"
             today.strikes += 1
             self.strikes[who] += 1
+        elif suspended and after == before.model_copy(update={"version": after.version}):
+            # Refused just when it was suspended.
+            self.strikes_spared[who] += 1
         assert (after.strikes_today, after.blocks_today) == (today.strikes, today.blocks), who
         self._see_suspension(before, after, today)
-        if _suspended(before, after.updated_at):
+        if suspended:
             assert after.held <= before.held, f"{who}: credits held while suspended"
 
-    def _see_settled(self, row: Generation, after: Account, today: _Day) -> None:
-        """Charged are images that are shown, and blocked ones beyond the day's free number."""
+    def _see_settled(self, row: Generation, after: Account, today: _Day, *, suspended: bool) -> None:
+        """Charged are images that are shown, and blocked ones beyond the day's free number.
+
+        Nothing is a strike while its account is suspended.
+        """
         free = self._ports.catalog.plan(after.plan).free_blocks_per_day
         beyond = max(0, len(row.blocked) - max(0, free - today.blocks))
         today.blocks += len(row.blocked)
@@ -268,7 +278,8 @@ class SafetyWitness:
             assert row.credits_charged == min(row.credits_held, due), f"{row.id}: {row.credits_charged}"
         failure = row.failure
         moderated = failure is not None and (failure.code, failure.detail) == ("prompt_moderated", "sexual")
-        today.strikes += bool(row.blocked) or moderated
+        if not suspended:
+            today.strikes += bool(row.blocked) or moderated
         self.counts["blocked images charged"] += beyond
 
     def _see_suspension(self, before: Account, after: Account, today: _Day) -> None:

@@ -83,6 +83,7 @@ class World:
             self._api,
             users=users,
             own_model=self.users.trained_model_of,
+            think_again=self.users.think_again,
             shown=self.safety.assert_shown,
         )
         self.happened: list[str] = []
@@ -116,7 +117,7 @@ class World:
         for user_id in ("caio", "davi", "eva"):
             life.with_photos(user_id=user_id)
         # Whose consent may be withdrawn from the first minute on.
-        for user_id in ("davi", "eva"):
+        for user_id in ("caio", "davi", "davi", "eva", "eva"):
             life.trained(user_id=user_id)
 
     def _seat_judges(self) -> None:
@@ -321,7 +322,7 @@ class World:
         if clock.now() >= self._next_schedule:
             self._next_schedule = max(self._next_schedule + MINUTE, clock.now())
             self.the_schedule_fires()
-        self.users.post_what_is_due()
+        self.users.do_what_is_due()
         self._let_messages_travel()
         # Lambda polls a queue all the time; that it lags behind is part of the day.
         takers: list[tuple[Queue[Any], Callable[[], None]]] = [
@@ -374,7 +375,7 @@ class World:
         ended = all(row.state in ENDED for row in self.ports.store.generations.values())
         # What is late, or left behind, is cleared up after by whoever hears of it.
         busy = self.workers.busy or len(self.starts) > 0 or len(self.finishes) > 0
-        return ended and self.model_witness.at_rest and not self.users.posts and not busy
+        return ended and self.model_witness.at_rest and not self.users.busy and not busy
 
 
 def _policies(chance: random.Random) -> Policies:
