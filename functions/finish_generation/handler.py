@@ -1,7 +1,7 @@
 """Finish generations that Replicate reported on: outputs into quarantine, judged, published; credits settled.
 
 Trigger   SQS GenerationWebhookQueue, batches of 5, failures reported per message
-Changes   generation starting | processing -> saving -> judging -> succeeded | failed | canceled | queued; credits
+Changes   generation starting, processing -> saving -> judging -> succeeded, failed, canceled, queued; credits
 Delivery  at least once, in any order; what the row already knows changes nothing
 """
 
