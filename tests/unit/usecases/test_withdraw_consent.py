@@ -616,13 +616,14 @@ def test_a_training_is_canceled_too(scene: Scene, ports: FakePorts) -> None:
 def test_no_training_is_sent_to_the_provider_once_consent_is_withdrawn(
     scene: Scene, ports: FakePorts
 ) -> None:
-    before = len(ports.provider.training_requests)
+    before, uploaded = len(ports.provider.training_requests), len(ports.provider.uploads)
     row = scene.life.accept_training(scene.model)
     scene.only_closes()
 
     scene.life.start_training(row)
 
     assert len(ports.provider.training_requests) == before
+    assert len(ports.provider.uploads) == uploaded
     scene.time_passes()
     scene.assert_model_is_gone()
 
