@@ -151,6 +151,10 @@ class SafetyWitness:
             self.longest_judging = max(self.longest_judging, self._ports.clock.now() - since)
         if before.state in LIVE and after.state in ENDED:
             self._see_end(before, after)
+        if after.cancel_is_free and not before.cancel_is_free:
+            model = self._ports.store.models.get((after.user_id, after.model))
+            assert model is not None, f"{after.id}: canceled for nothing"
+            assert model.consent.withdrawn_at is not None, f"{after.id}: canceled for nothing"
         if before.appeal != after.appeal:
             self._see_appeal(before, after)
 
@@ -273,7 +277,9 @@ class SafetyWitness:
         free = self._ports.catalog.plan(after.plan).free_blocks_per_day
         beyond = max(0, len(row.blocked) - max(0, free - today.blocks))
         today.blocks += len(row.blocked)
-        if row.state is not State.CANCELED:
+        if row.state is State.CANCELED:
+            assert not (row.cancel_is_free and row.credits_charged), f"{row.id}: charged for what had to stop"
+        else:
             due = (len(row.outputs) + beyond) * row.credits_per_image
             assert row.credits_charged == min(row.credits_held, due), f"{row.id}: {row.credits_charged}"
         failure = row.failure

@@ -16,7 +16,7 @@ from tests.simulation.play import Tally, play
 from tests.simulation.prompts import HARMFUL, HARMLESS, IN_DOUBT, PLACES, REFUSED
 
 STEPS = 150
-SEEDS = 40
+SEEDS = 36
 
 
 @pytest.fixture(scope="module")
@@ -62,17 +62,13 @@ def test_prompts_are_what_they_are_played_as(place: str) -> None:
 
 
 def test_what_waits_for_more_than_a_day_fails_and_is_refunded() -> None:
-    tally = play(8, steps=60, block=True)
+    total = Tally()
+    for seed in range(2, 6):
+        total.add(play(seed, steps=60, block=True))
 
-    assert tally.ends["failed: queue_timeout"] > 0
-    assert sum(tally.ends.values()) == tally.accepted
-
-
-def test_a_judge_that_is_away_for_a_day_passes_nothing() -> None:
-    tally = play(15, steps=60, block=True)
-
-    assert tally.ends["failed: judge_unavailable"] > 0
-    assert sum(tally.ends.values()) == tally.accepted
+    assert total.ends["failed: queue_timeout"] > 0
+    assert total.ends["failed: judge_unavailable"] > 0
+    assert sum(total.ends.values()) == total.accepted
 
 
 def test_one_seed_is_one_history() -> None:
