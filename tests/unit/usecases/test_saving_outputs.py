@@ -399,3 +399,24 @@ def test_a_saving_that_goes_on_failing_is_tried_often_while_the_outputs_live(
         system.deliver_finishes()
         row = system.row(row)
     assert row.save_failures >= 12
+
+
+def test_a_settlement_whose_hand_over_failed_is_tidied_up_when_the_message_comes_again(
+    system: System, ports: FakePorts
+) -> None:
+    row = system.processing()
+    done = ports.provider.succeed(system.prediction(row).id)
+
+    def refuse(name: str) -> None:
+        if name == "FakeGenerations.first_waiting":
+            raise Transient("throttled")
+
+    ports.calls.before = refuse
+    with pytest.raises(Transient):
+        system.hear(row, done)
+    ports.calls.before = lambda _: None
+    assert system.row(row).state is State.SUCCEEDED
+
+    system.hear(row, done)
+
+    assert not [key for key in ports.objects.stored if key.startswith("quarantine/")]

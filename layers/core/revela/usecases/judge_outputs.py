@@ -15,7 +15,7 @@ from revela.domain.judgement import Judgement, Ticket
 from revela.domain.policy import JUDGE_FIRST, JUDGE_MAX
 from revela.domain.retry import backoff
 from revela.ports import Ports, Ref
-from revela.usecases.moving import Move, move
+from revela.usecases.moving import Move, Moved, move
 from revela.usecases.publish_outputs import (
     JudgedImage,
     Mine,
@@ -40,7 +40,7 @@ def judge_outputs(row: Generation, *, ports: Ports, until: datetime) -> None:
     `row` carries the lease that this process took.
 
     Raises:
-        Transient: it has ended, and what is left has to be deleted again.
+        Transient: it has ended, and something is left to do: deliver the message again.
     """
 
     def mine(seen: Generation) -> bool:
@@ -54,6 +54,7 @@ def judge_outputs(row: Generation, *, ports: Ports, until: datetime) -> None:
 def _judged(row: Generation, mine: Mine, ports: Ports, until: datetime) -> Generation | None:
     """Return the row if it has ended with that."""
     images = [_heard(row, image, ports) for image in row.quarantined]
+    trouble: Transient | None = None
     try:
         images = _asked(images, ports)
         if not images:
@@ -67,7 +68,14 @@ def _judged(row: Generation, mine: Mine, ports: Ports, until: datetime) -> Gener
             return publish_outputs(row, ready, mine=mine, ports=ports)
     except Transient as error:
         _tell(row, error, ports)
-    return _wait(row, tuple(images), mine, ports)
+        trouble = error
+    left = _wait(row, tuple(images), mine, ports)
+    if left.row is None or not left.row.state.terminal:
+        return None
+    if trouble is not None and not left.moved:
+        # It was settled before that: whatever is left to do, the message that comes again does it.
+        raise trouble
+    return left.row if left.moved else None
 
 
 def _heard(row: Generation, image: Quarantined, ports: Ports) -> Quarantined:
@@ -131,8 +139,8 @@ def _from_quarantine(image: Quarantined, make: Callable[[Path], Made], ports: Po
             return None
 
 
-def _wait(row: Generation, images: tuple[Quarantined, ...], mine: Mine, ports: Ports) -> Generation | None:
-    """Give the lease back; return the row if the judge was awaited for too long."""
+def _wait(row: Generation, images: tuple[Quarantined, ...], mine: Mine, ports: Ports) -> Moved[Generation]:
+    """Give the lease back, or end the job whose judge was awaited for too long."""
     fraction = ports.entropy.fraction()
     wait = backoff(JUDGE_FIRST, row.judge_waits, fraction=fraction, maximum=JUDGE_MAX)
     # Where all is judged it is the bucket that is awaited, until it has nothing any more.
@@ -157,8 +165,7 @@ def _wait(row: Generation, images: tuple[Quarantined, ...], mine: Mine, ports: P
             },
         )
 
-    ended = move(Ref(row.user_id, row.id), decide, ports=ports, seen=row)
-    return ended.row if ended.row is not None and ended.moved and ended.row.state.terminal else None
+    return move(Ref(row.user_id, row.id), decide, ports=ports, seen=row)
 
 
 def _tell(row: Generation, error: Transient, ports: Ports) -> None:

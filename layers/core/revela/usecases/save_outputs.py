@@ -44,7 +44,7 @@ def save_outputs(row: Generation, prediction: Prediction, *, ports: Ports, until
     state of its own: by then nothing is lost any more when the provider deletes its files.
 
     Raises:
-        Transient: it has ended, and what is left has to be deleted again.
+        Transient: it has ended, and something is left to do: deliver the message again.
     """
 
     def mine(seen: Generation) -> bool:
@@ -53,7 +53,10 @@ def save_outputs(row: Generation, prediction: Prediction, *, ports: Ports, until
     try:
         ended = end_if_closed(row, mine=mine, ports=ports) or _saved(row, prediction, mine, ports, until)
     except Transient as error:
-        _delay(row, mine, error, ports)
+        left = _delay(row, mine, error, ports)
+        if left is not None and left.state.terminal:
+            # It was settled before that: whatever is left to do, the message that comes again does it.
+            raise
         return
     if ended is not None:
         tidy_up(ended, ports=ports)
@@ -165,8 +168,8 @@ def _await_judge(
     move(Ref(row.user_id, row.id), decide, ports=ports, seen=row)
 
 
-def _delay(row: Generation, mine: Mine, error: Transient, ports: Ports) -> None:
-    """Give the lease back; reconcile asks the provider again and has the saving repeated.
+def _delay(row: Generation, mine: Mine, error: Transient, ports: Ports) -> Generation | None:
+    """Give the lease back; reconcile asks the provider again and has the saving repeated. Return the row.
 
     Ends by itself: an hour after the prediction the provider says that its outputs are gone.
     """
@@ -189,4 +192,4 @@ def _delay(row: Generation, mine: Mine, error: Transient, ports: Ports) -> None:
             },
         )
 
-    move(Ref(row.user_id, row.id), decide, ports=ports, seen=row)
+    return move(Ref(row.user_id, row.id), decide, ports=ports, seen=row).row
