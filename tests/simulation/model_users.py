@@ -163,14 +163,19 @@ class ModelUsers:
             self._api("delete model", lambda ports: delete_model(of(model), ports=ports))
 
     def someone_withdraws_consent(self) -> None:
-        """Mostly where something of it is under way."""
+        """Mostly where something of it is under way, best of all where its images are in somebody's hands."""
         store = self._ports.store
-        busy = {(row.user_id, row.model) for row in store.generations.values() if row.own and row.state.live}
-        busy |= {(row.user_id, row.model_id) for row in store.trainings.values() if row.state.live}
-        models = [store.models[key] for key in busy if key in store.models]
-        if not models or self._chance.random() < 0.3:
+        jobs = [(row.user_id, row.model, row.state) for row in store.generations.values() if row.own]
+        jobs += [(row.user_id, row.model_id, row.state) for row in store.trainings.values()]
+        live = [job for job in jobs if job[2].live]
+        for wanted in ([job for job in live if job[2].has_outputs], live):
+            keys = sorted({(user_id, model_id) for user_id, model_id, _ in wanted})
+            models = [store.models[key] for key in keys if key in store.models]
+            if models and self._chance.random() < 0.6:
+                break
+        else:
             models = list(store.models.values())
-        if model := self._some(sorted(models, key=lambda found: found.id)):
+        if model := self._some(models):
             self._withdraw(of(model))
 
     def think_again(self, model: PersonalModel) -> None:

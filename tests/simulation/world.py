@@ -2,13 +2,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from revela.adapters.webhook_urls import SignedWebhookUrls
 from revela.domain.errors import Refused, Transient
-from revela.ports import Policies, ProviderReport, Ref
+from revela.ports import ProviderReport, Ref
 from revela.usecases.finish_generation import finish_generation
 from revela.usecases.grant_credits import GrantCredits, grant_credits
 from revela.usecases.lift_suspension import lift_suspension
@@ -16,10 +15,10 @@ from revela.usecases.reconcile_jobs import reconcile_jobs
 from revela.usecases.start_generation import start_generation
 from tests.fakes import FakeEntropy, FakePorts
 from tests.fakes.judges import FakeImageJudge, FakePromptJudge
-from tests.fakes.ports import POLICIES
 from tests.simulation.day import Day
 from tests.simulation.history import WatchedTable, Witness
 from tests.simulation.image_users import ImageUsers
+from tests.simulation.installation import some_catalog, some_policies
 from tests.simulation.judges import Mood, SimulatedJudge
 from tests.simulation.model_history import ModelWitness
 from tests.simulation.model_users import ModelUsers
@@ -56,7 +55,9 @@ class World:
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
         self.day = Day.of(self.chance)
-        self.ports = FakePorts(entropy=FakeEntropy(seed), policies=_policies(self.chance))
+        self.ports = FakePorts(
+            entropy=FakeEntropy(seed), policies=some_policies(self.chance), catalog=some_catalog(self.chance)
+        )
         clock, calls = self.ports.clock, self.ports.calls
         self.provider = SimulatedReplicate(
             calls,
@@ -376,14 +377,3 @@ class World:
         # What is late, or left behind, is cleared up after by whoever hears of it.
         busy = self.workers.busy or len(self.starts) > 0 or len(self.finishes) > 0
         return ended and self.model_witness.at_rest and not self.users.busy and not busy
-
-
-def _policies(chance: random.Random) -> Policies:
-    """Return what an installation may be set to: all of it shows within an hour or two."""
-    return replace(
-        POLICIES,
-        copies_weights=chance.random() < 0.5,
-        blocked_kept=timedelta(days=chance.choice((0, 7))),
-        judge_patience=chance.choice((timedelta(minutes=20), timedelta(days=1))),
-        strikes_per_day=chance.choice((1, 2, 4, 10)),
-    )
