@@ -37,8 +37,6 @@ OVERDUE_MAX = timedelta(hours=1)
 JUDGED_WITHIN = timedelta(minutes=12)
 # Two processes' clocks differ by so much.
 SKEW_MAX = timedelta(seconds=8)
-# Ends after which nothing of a job is in quarantine, but for what can be appealed.
-TIDIED = {"moderated", "model_closed", "judge_unavailable"}
 
 _OF_GENERATION = re.compile(r"users/(?P<user>[^/]+)/generations/(?P<id>[^/]+)/(?P<name>[^/]+)")
 _PUBLISHED = re.compile(r"(?P<attempt>\d+)-(?P<index>\d+)\.(?P<rest>.+)")
@@ -73,13 +71,6 @@ class _End(NamedTuple):
     was: Generation
 
 
-class _Settler(NamedTuple):
-    """Who settled a job, and how many of its calls had failed before."""
-
-    process: Process
-    failed_before: int
-
-
 class SafetyWitness:
     """Sees what is written of jobs, accounts, models and objects, and hears what judges say.
 
@@ -107,7 +98,7 @@ class SafetyWitness:
         self._suspensions: Counter[str] = Counter()
         self._ending: _End | None = None
         self._awaited: dict[Ref, datetime] = {}
-        self._settlers: dict[Ref, _Settler] = {}
+        self._settlers: dict[Ref, Process] = {}
         # The bytes of each image that was ever put into quarantine, by key, and the keys of all published.
         self._quarantined: dict[str, bytes] = {}
         self._published: set[str] = set()
@@ -197,7 +188,7 @@ class SafetyWitness:
         ref, code = Ref(after.user_id, after.id), after.failure.code if after.failure else None
         self._ending = _End(after, before)
         if (settler := self._processes.current) is not None:
-            self._settlers[ref] = _Settler(settler, len(settler.failed))
+            self._settlers[ref] = settler
         if after.state is State.SUCCEEDED:
             assert all(output.key in self._published for output in after.outputs), after.id
             assert all(output.thumbnail_key in self._published for output in after.outputs), after.id
@@ -329,7 +320,10 @@ class SafetyWitness:
         self._published.add(key)
 
     def assert_at_rest(self) -> None:
-        """Of each generation the bucket holds what its row says; what else is left, its worker has left."""
+        """Of each generation the bucket holds what its row says, and nothing else.
+
+        But for what a twin has left that settled and then died: its message was acknowledged by the other.
+        """
         rows = self._ports.store.generations
         for row in rows.values():
             kept = [image.key for image in row.blocked if image.key is not None]
@@ -346,21 +340,10 @@ class SafetyWitness:
             return
         self.left_behind.append(key)
         code = row.failure.code if row.failure else None
-        published = key.startswith(row.published_prefix)
-        assert not (published and code == "model_closed"), f"left of whom consent was withdrawn: {key}"
-        excused = self._left_by_an_earlier_attempt(key, row) or self._settler_failed(row)
-        # What never came before a judge is not tidied up after either.
-        excused = excused or not (published or row.outputs or row.blocked or code in TIDIED)
-        assert excused, f"left by {row.state} {code}: {key}"
-
-    def _left_by_an_earlier_attempt(self, key: str, row: Generation) -> bool:
-        name = key.removeprefix(row.published_prefix).removeprefix(row.quarantine_prefix)
-        return int(re.split("[-/]", name)[0]) < row.attempt
-
-    def _settler_failed(self, row: Generation) -> bool:
-        """Tell whether a call failed from the settlement on, or it died and nobody is told again."""
-        process, failed_before = self._settlers[Ref(row.user_id, row.id)]
-        return len(process.failed) > failed_before or (process.killed and process.twin)
+        assert code != "model_closed", f"left of whom consent was withdrawn: {key}"
+        settler = self._settlers[Ref(row.user_id, row.id)]
+        unheard = settler.twin and (settler.killed or bool(settler.failed))
+        assert unheard, f"left by {row.state} {code}: {key}"
 
     # Below
 
