@@ -39,7 +39,7 @@ from revela.settings import Settings
 from revela.usecases import moving, reconcile_jobs
 from revela.usecases.hear_webhook import DoorPorts, HearWebhook, hear_webhook
 from tests.contract.aws import NAMES, REGION, aws, deploy_tables
-from tests.fakes import FakePorts, load_catalog
+from tests.fakes import FakePorts, load_catalog, load_prompt_policy
 from tests.fakes.clock import START
 from tests.fakes.entropy import FakeEntropy
 from tests.fakes.telemetry import FakeTelemetry
@@ -353,6 +353,7 @@ class Cloud:
             telemetry=self.telemetry,
             pictures=_PICTURES,
             catalog=load_catalog(),
+            prompt_policy=load_prompt_policy(),
             transport=ChokedTransport(
                 lambda: self.breaker,
                 self.callers,

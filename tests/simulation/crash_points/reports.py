@@ -19,22 +19,31 @@ def of_flows(runs: Mapping[str, Sequence[Call]]) -> str:
 
 
 def of_crash_points(
-    runs: Mapping[str, Sequence[Call]], outcomes: Sequence[campaign.Outcome], *, of: int
+    runs: Mapping[str, Sequence[Call]],
+    every: Sequence[campaign.Point],
+    outcomes: Sequence[campaign.Outcome],
 ) -> str:
-    """`of`: in how many ways the calls can break; `outcomes` are of those that were played."""
-    played = "each of which was played"
-    if len(outcomes) < of:
-        played = f"{len(outcomes):,} of which, evenly over all flows, were played in the last run"
+    """`every`: all ways in which the calls can break; `outcomes` are of those that were played."""
     lines = [
-        "The use cases ran on the real adapters (PynamoDB, S3, SQS, Secrets Manager, the Replicate client)",
-        f"against AWS and Replicate in process. Their {of_flows(runs)}",
-        f"(`tests/simulation/crash_points/call_labels.txt`). Those can break in {of:,} ways, {played}.",
+        "The use cases ran on the real adapters (PynamoDB, S3, SQS, Secrets Manager, Rekognition, the",
+        "Replicate client, and both judges over it) against AWS and Replicate in process.",
+        f"Their {of_flows(runs)} (`tests/simulation/crash_points/call_labels.txt`).",
+        f"Those can break in {len(every):,} ways, {_played(every, outcomes)}.",
         "Clients then repeated under their",
         "Idempotency-Key, queues delivered again after their visibility time-out, Replicate repeated its",
         "webhooks for a minute, the schedule fired each minute. At the end of each, all invariants of the",
         "money, the rows and the objects held, no job was settled twice, no prediction ran on, each belonged",
         "to one attempt of one job or was marked as an orphan, of which there were no more than creates that",
         "took effect late, and every recorded output was in the bucket with its SHA-256.",
+        "",
+        "What is judged was looked at whenever it happened, not at the end alone. No create was sent of a",
+        "prompt in doubt that its judge had not passed. No image came to lie below `users/` that a judge",
+        "of images had not let pass. At the end blocked images were in quarantine as long as they can be",
+        "appealed, beyond the reach of any URL, and nothing else was; each image that is shown was",
+        "charged once, and no other; of a model that was closed or whose consent was withdrawn, neither",
+        "rows, photos nor images that were under way were left. A settlement that counts against its user",
+        "counts exactly once. A prompt that the API itself refuses counts once for each time that it is",
+        "sent: who is not answered, and asks again, may be counted twice.",
         "",
         "| fault | histories | longest repair |",
         "| --- | --- | --- |",
@@ -52,6 +61,24 @@ def of_crash_points(
         f"{worst.point.fault}.",
     ]
     return _wrapped(lines)
+
+
+def _played(every: Sequence[campaign.Point], outcomes: Sequence[campaign.Outcome]) -> str:
+    """Say which flows were played whole, and how much of the others."""
+    ways = Counter(point.scenario.name for point in every)
+    played = Counter(outcome.point.scenario.name for outcome in outcomes)
+    whole = [name for name in ways if played[name] == ways[name]]
+    if len(whole) == len(ways):
+        return "each of which was played"
+    of_whole = sum(ways[name] for name in whole)
+    some = f"{len(outcomes) - of_whole:,} of which, evenly over all flows, were played in the last run"
+    if not whole:
+        return some
+    return (
+        f"of which the last run played all {of_whole:,} of {len(whole)} flows, those in which something is "
+        f"judged, withdrawn or appealed among them, and {len(outcomes) - of_whole:,} of the other flows' "
+        f"{len(every) - of_whole:,}, evenly over these"
+    )
 
 
 def of_pairs(outcomes: Sequence[pairs.Outcome]) -> str:

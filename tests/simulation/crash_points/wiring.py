@@ -21,6 +21,7 @@ from revela.adapters.replicate.outputs import ReplicateOutputs
 from revela.adapters.secrets import CachedSecret, ReplicateToken
 from revela.bootstrap.wiring import Wiring
 from revela.domain.catalog import Catalog
+from revela.domain.prompt_policy import PromptPolicy
 from revela.ports import (
     Changes,
     Clock,
@@ -48,6 +49,7 @@ class Surroundings:
     telemetry: Telemetry
     pictures: Pictures
     catalog: Catalog
+    prompt_policy: PromptPolicy
     transport: httpx.BaseTransport
 
 
@@ -77,6 +79,10 @@ class Process(Wiring):
     @cached_property
     def catalog(self) -> Catalog:
         return self._around.catalog
+
+    @cached_property
+    def prompt_policy(self) -> PromptPolicy:
+        return self._around.prompt_policy
 
     @cached_property
     def tables(self) -> Tables:
