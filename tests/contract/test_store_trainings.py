@@ -98,6 +98,7 @@ def full() -> Training:
         fingerprint="f" * 64,
         prediction_id="t1",
         cancel_requested_at=at,
+        cancel_is_free=True,
         started_at=at,
         completed_at=at,
         predict_time_s=1200.5,
