@@ -63,11 +63,14 @@ def test_prompts_are_what_they_are_played_as(place: str) -> None:
 
 def test_what_waits_for_more_than_a_day_fails_and_is_refunded() -> None:
     total = Tally()
-    for seed in range(2, 6):
+    ends = {"failed: queue_timeout", "failed: judge_unavailable"}
+    for seed in range(15):
+        # Few jobs wait in one history, and not in every one for both.
+        if ends <= set(total.ends):
+            break
         total.add(play(seed, steps=60, block=True))
 
-    assert total.ends["failed: queue_timeout"] > 0
-    assert total.ends["failed: judge_unavailable"] > 0
+    assert ends <= set(total.ends)
     assert sum(total.ends.values()) == total.accepted
 
 
