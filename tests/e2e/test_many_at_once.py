@@ -19,7 +19,7 @@ GAVE_UP = 502
 
 
 def request(user: User, prompt: str) -> httpx.Response:
-    """Ask as clients are told to: with a key, and again with the same one when the gateway gave up waiting."""
+    """Ask as clients are told to: with a key, and again with it when the gateway gave up waiting."""
     key = str(uuid.uuid4())
     while True:
         answer = user.post({"model": "flux-schnell", "prompt": prompt, "num_outputs": 1}, key=key)
