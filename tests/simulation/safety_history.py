@@ -98,7 +98,8 @@ class SafetyWitness:
         self._suspensions: Counter[str] = Counter()
         self._ending: _End | None = None
         self._awaited: dict[Ref, datetime] = {}
-        self._settlers: dict[Ref, Process] = {}
+        # Who ended each attempt whose images were being saved.
+        self._settlers: dict[tuple[Ref, int], Process] = {}
         # The bytes of each image that was ever put into quarantine, by key, and the keys of all published.
         self._quarantined: dict[str, bytes] = {}
         self._published: set[str] = set()
@@ -140,7 +141,11 @@ class SafetyWitness:
             assert since is not None
             self.counts["generations judged later"] += 1
             self.longest_judging = max(self.longest_judging, self._ports.clock.now() - since)
-        if before.state in LIVE and after.state in ENDED:
+        ended = before.state in LIVE and after.state in ENDED
+        settler = self._processes.current
+        if settler is not None and (ended or (before.state.has_outputs and not after.state.has_outputs)):
+            self._settlers[Ref(after.user_id, after.id), after.attempt] = settler
+        if ended:
             self._see_end(before, after)
         if after.cancel_is_free and not before.cancel_is_free:
             model = self._ports.store.models.get((after.user_id, after.model))
@@ -185,10 +190,8 @@ class SafetyWitness:
                 assert self._said_of_image(image.key) == image.found, f"{image.key}: nobody said so"
 
     def _see_end(self, before: Generation, after: Generation) -> None:
-        ref, code = Ref(after.user_id, after.id), after.failure.code if after.failure else None
+        code = after.failure.code if after.failure else None
         self._ending = _End(after, before)
-        if (settler := self._processes.current) is not None:
-            self._settlers[ref] = settler
         if after.state is State.SUCCEEDED:
             assert all(output.key in self._published for output in after.outputs), after.id
             assert all(output.thumbnail_key in self._published for output in after.outputs), after.id
@@ -322,7 +325,8 @@ class SafetyWitness:
     def assert_at_rest(self) -> None:
         """Of each generation the bucket holds what its row says, and nothing else.
 
-        But for what a twin has left that settled and then died: its message was acknowledged by the other.
+        But for what a twin has left that settled, or gave up, and then died: its message was acknowledged by
+        the other.
         """
         rows = self._ports.store.generations
         for row in rows.values():
@@ -332,16 +336,17 @@ class SafetyWitness:
             if place := _QUARANTINED.fullmatch(key) or _OF_GENERATION.fullmatch(key):
                 ref = Ref(place["user"], place["id"])
                 assert ref in rows, f"left of what is deleted: {key}"
-                self._judge_what_is_left(key, rows[ref])
+                attempt = place["attempt"] if "attempt" in place.groupdict() else place["name"].split("-")[0]
+                self._judge_what_is_left(key, rows[ref], int(attempt))
 
-    def _judge_what_is_left(self, key: str, row: Generation) -> None:
+    def _judge_what_is_left(self, key: str, row: Generation, attempt: int) -> None:
         shown = {k for output in row.outputs for k in (output.key, output.thumbnail_key)}
         if key in shown | {image.key for image in row.blocked}:
             return
         self.left_behind.append(key)
         code = row.failure.code if row.failure else None
         assert code != "model_closed", f"left of whom consent was withdrawn: {key}"
-        settler = self._settlers[Ref(row.user_id, row.id)]
+        settler = self._settlers[Ref(row.user_id, row.id), attempt]
         unheard = settler.twin and (settler.killed or bool(settler.failed))
         assert unheard, f"left by {row.state} {code}: {key}"
 

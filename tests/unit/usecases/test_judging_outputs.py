@@ -32,7 +32,7 @@ from revela.usecases.show_generation import show_generation
 from tests.fakes import FakePorts, picture_bytes
 from tests.fakes.judges import COST, FakeImageJudge
 from tests.unit.usecases.money import assert_sound
-from tests.unit.usecases.system import ANA, System, ref
+from tests.unit.usecases.system import ANA, FINISH_TIMEOUT, System, ref
 from tests.unit.usecases.trouble import Crash, dies_after, dies_before, meanwhile
 
 NUDE = picture_bytes(name="harm:nudity")
@@ -587,6 +587,117 @@ def test_when_they_are_gone_again_the_job_fails_and_is_released(system: System, 
     assert (row.state, failure_of(row), row.credits_refunded) == (State.FAILED, "outputs_missing", 1)
 
 
+def given_up(system: System, row: Generation, *, tidied: bool) -> Generation:
+    """Let a worker die with its copies made, and another one find quarantine empty and give up."""
+    ports = system.ports
+    ports.image_judge.decide()
+    with dies_after(ports, "FakeObjects.put_bytes"):
+        looked_after(system, row)
+    ports.objects.delete_prefix(row.quarantine_prefix)
+    assert published(ports)
+    ports.clock.advance(SAVING_LEASE)
+    if tidied:
+        return system.hear(row, system.prediction(row))
+    with dies_before(ports, "FakeObjects.delete"):
+        system.hear(row, system.prediction(row))
+    return system.row(row)
+
+
+def test_what_is_given_up_leaves_nothing_of_what_was_published_before(
+    system: System, ports: FakePorts
+) -> None:
+    row = given_up(system, in_judging(system, [good(0), good(1)]), tidied=True)
+
+    assert (row.state, row.failures) == (State.QUEUED, 1)
+    assert not ports.objects.stored
+
+
+def test_who_dies_while_giving_up_leaves_nothing_when_its_message_comes_again(
+    system: System, ports: FakePorts
+) -> None:
+    row = in_judging(system, [good(0), good(1)])
+    done = system.prediction(row)
+    row = given_up(system, row, tidied=False)
+    assert (row.state, row.attempt) == (State.QUEUED, 1)
+
+    row = system.hear(row, done)
+
+    assert row.state is State.QUEUED
+    assert not ports.objects.stored
+
+
+def test_the_next_attempts_images_outlive_what_comes_again_of_the_last(
+    system: System, ports: FakePorts
+) -> None:
+    row = in_judging(system, [good(0), good(1)])
+    done = system.prediction(row)
+    row = given_up(system, row, tidied=False)
+    left = published(ports)
+    ports.clock.advance(timedelta(minutes=10))
+    row = system.started(row)
+    row = system.hear(row, delivered(system, row, [good(0), NUDE]))
+    assert (row.state, row.attempt) == (State.JUDGING, 2)
+    kept = quarantine(ports)
+
+    system.tell(ref(row), done, attempt=1)
+    assert (quarantine(ports), published(ports)) == (kept, set())
+    ports.image_judge.decide()
+    row = looked_after(system, row)
+    kept = {*quarantine(ports), *published(ports)}
+    system.tell(ref(row), done, attempt=1)
+
+    assert (row.state, row.credits_charged) == (State.SUCCEEDED, 1)
+    assert published(ports) == shown_by(row)
+    assert ports.objects.stored.keys() == kept
+    assert not published(ports) & left
+
+
+def test_what_is_given_up_of_a_canceled_job_goes_when_the_message_comes_again(
+    system: System, ports: FakePorts
+) -> None:
+    ports.provider.obeys_cancel = False
+    row = system.processing(num_outputs=1)
+    cancel_generation(ref(row), ports=ports)
+    ports.image_judge.slow = True
+    row = system.hear(row, delivered(system, row, [good(0)]))
+    row = given_up(system, row, tidied=False)
+    assert (row.state, row.credits_charged) == (State.CANCELED, 0)
+
+    system.hear(row, system.prediction(row))
+
+    assert not ports.objects.stored
+
+
+def test_who_does_not_hear_that_giving_up_was_written_has_its_message_come_again(
+    system: System, ports: FakePorts
+) -> None:
+    row = in_judging(system, [good(0)])
+    ports.image_judge.decide()
+
+    def broken(path: Path, provenance: Provenance) -> Thumbnail:
+        raise OutputUnusable("broken_image")
+
+    ports.pictures.thumbnail = broken  # type: ignore[method-assign]  # a newer decoder is stricter
+    commits = 0
+
+    def unheard(name: str) -> None:
+        nonlocal commits
+        commits += name == "FakeChanges.commit"
+        if name == "FakeChanges.commit" and commits == 2:
+            raise Transient("the answer was lost")
+
+    ports.calls.after = unheard
+    with pytest.raises(Transient):
+        system.hear(row, system.prediction(row))
+    ports.calls.after = lambda _: None
+    assert system.row(row).state is State.QUEUED
+    assert quarantine(ports)
+
+    system.hear(row, system.prediction(row))
+
+    assert not ports.objects.stored
+
+
 def test_an_image_that_is_gone_after_it_was_judged_does_not_cost_its_neighbours(
     system: System, ports: FakePorts
 ) -> None:
@@ -672,6 +783,60 @@ def test_who_has_lost_the_lease_settles_nothing(stuck_at: str, system: System, p
     assert row.state is State.JUDGING
     assert (system.account().spent, system.account().strikes_today) == (0, 0)
     assert len(quarantine(ports)) == 2
+
+
+def test_who_has_lost_the_lease_gives_nothing_up_and_deletes_nothing(
+    system: System, ports: FakePorts
+) -> None:
+    row = in_judging(system, [good(0), good(1)])
+    ports.image_judge.decide()
+    settled: list[Generation] = []
+
+    def sleeps_until_another_has_settled() -> None:
+        ports.clock.advance(SAVING_LEASE)
+        settled.append(system.hear(row, system.prediction(row)))
+
+    # Then it finds nothing in quarantine any more.
+    with meanwhile(ports, "FakeObjects.fetch", sleeps_until_another_has_settled):
+        row = system.hear(row, system.prediction(row))
+
+    assert [row] == settled
+    assert (row.state, row.credits_charged) == (State.SUCCEEDED, 2)
+    assert ports.objects.stored.keys() == shown_by(row)
+
+
+def test_who_has_slept_for_longer_than_its_lease_publishes_nothing(system: System, ports: FakePorts) -> None:
+    """Its images may have been blocked or given up meanwhile, and what that left tidied up."""
+    row = in_judging(system, [good(0), good(1)])
+    ports.image_judge.decide()
+
+    def sleeps() -> None:
+        ports.clock.advance(SAVING_LEASE)
+
+    with meanwhile(ports, "FakePictures.thumbnail", sleeps, nth=2):
+        row = system.hear(row, system.prediction(row), time_left=FINISH_TIMEOUT + SAVING_LEASE)
+    assert row.state is State.JUDGING
+    assert not published(ports)
+
+    row = looked_after(system, row)
+
+    assert (row.state, row.credits_charged) == (State.SUCCEEDED, 2)
+
+
+def test_who_has_lost_the_lease_publishes_nothing(system: System, ports: FakePorts) -> None:
+    row = in_judging(system, [good(0)])
+    ports.image_judge.decide()
+
+    def is_stuck_for_too_long() -> None:
+        ports.clock.advance(SAVING_LEASE)
+        with dies_before(ports, "FakeObjects.copy"):
+            system.hear(row, system.prediction(row))
+
+    with meanwhile(ports, "FakePictures.thumbnail", is_stuck_for_too_long):
+        row = system.hear(row, system.prediction(row), time_left=FINISH_TIMEOUT + SAVING_LEASE)
+
+    assert row.state is State.JUDGING
+    assert not published(ports)
 
 
 def test_who_has_lost_the_lease_ends_no_job_out_of_impatience(system: System, ports: FakePorts) -> None:

@@ -332,6 +332,27 @@ def test_who_has_lost_the_lease_gives_nothing_up(system: System, ports: FakePort
     assert row.failures == 0
 
 
+def test_who_has_lost_the_lease_deletes_nothing_of_what_was_settled_since(
+    system: System, ports: FakePorts
+) -> None:
+    row = system.processing()
+    done = succeed(system, row, [picture_bytes()])
+    settled: list[Generation] = []
+
+    def sleeps_until_another_has_settled() -> None:
+        ports.clock.advance(SAVING_LEASE)
+        settled.append(system.hear(row, done))
+        # By now the provider's hour is over.
+        ports.outputs.files.clear()
+
+    with meanwhile(ports, "FakeOutputs.download", sleeps_until_another_has_settled):
+        row = system.hear(row, done)
+
+    assert [row] == settled
+    assert (row.state, row.credits_charged) == (State.SUCCEEDED, 1)
+    assert {key for o in row.outputs for key in (o.key, o.thumbnail_key)} == ports.objects.stored.keys()
+
+
 def test_who_has_lost_the_lease_gives_it_back_for_nobody(system: System, ports: FakePorts) -> None:
     row = system.processing()
     done = succeed(system, row, [AWAY])

@@ -73,9 +73,15 @@ def _nothing_to_finish(row: Generation | None, command: ProviderReport, ports: P
     )
     if row is None or row.prediction_id != prediction.id:
         disown(prediction, ref, ports=ports)
-    elif row.state.terminal:
-        # Who settled may have died before tidying up; the message that comes again does it.
-        tidy_up(row, ports=ports)
+    if row is not None and prediction.status is PredictionStatus.SUCCEEDED and _is_over(row, command.attempt):
+        # Who ended it may have died before tidying up; the message that comes again does it.
+        tidy_up(row, ports=ports, attempt=command.attempt)
+
+
+def _is_over(row: Generation, attempt: int) -> bool:
+    """Tell whether nobody can be saving what the attempt has made."""
+    ended = row.state is State.QUEUED or row.state.terminal
+    return attempt < row.attempt or (attempt == row.attempt and ended)
 
 
 def _decide_ended(row: Generation, prediction: Prediction, ports: Ports) -> Move:

@@ -52,28 +52,26 @@ def judge_outputs(row: Generation, *, ports: Ports, until: datetime) -> None:
 
 
 def _judged(row: Generation, mine: Mine, ports: Ports, until: datetime) -> Generation | None:
-    """Return the row if it has ended with that."""
+    """Return the row if it, or its attempt, has ended with that."""
     images = [_heard(row, image, ports) for image in row.quarantined]
     trouble: Transient | None = None
     try:
         images = _asked(images, ports)
         if not images:
-            give_up(row, ["gone"], mine=mine, ports=ports)
-            return None
+            return give_up(row, ["gone"], mine=mine, ports=ports)
         if all(isinstance(image.found, Judgement) for image in images) and time_to_publish(ports, until):
             ready = _ready(row, images, ports)
             if not ready:
-                give_up(row, ["gone"], mine=mine, ports=ports)
-                return None
+                return give_up(row, ["gone"], mine=mine, ports=ports)
             return publish_outputs(row, ready, mine=mine, ports=ports)
     except Transient as error:
         _tell(row, error, ports)
         trouble = error
     left = _wait(row, tuple(images), mine, ports)
-    if left.row is None or not left.row.state.terminal:
+    if left.row is None or left.row.state.has_outputs:
         return None
     if trouble is not None and not left.moved:
-        # It was settled before that: whatever is left to do, the message that comes again does it.
+        # It had ended before that: whatever is left to do, the message that comes again does it.
         raise trouble
     return left.row if left.moved else None
 

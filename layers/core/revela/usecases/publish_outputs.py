@@ -20,8 +20,6 @@ from revela.usecases.ended_predictions import retry_or_end
 from revela.usecases.moving import Move, move
 
 THUMBNAIL = ".thumbnail.webp"
-# Ends that leave files in quarantine, or where they were published, for who ended it to delete.
-LEAVES_FILES = frozenset({"moderated", "model_closed", "judge_unavailable"})
 
 CLOSED = replace(personal_models.CLOSED, changes={"quarantined": ()})
 
@@ -48,6 +46,10 @@ def publish_outputs(
     Raises:
         Transient: try again, with what is in quarantine.
     """
+    seen = ports.generations.get(Ref(row.user_id, row.id))
+    if seen is None or not mine(seen) or not _lease_runs(seen, ports):
+        # This process slept: somebody else may have settled, and its owner deleted what was to be published.
+        return None
     outputs = tuple(
         _publish(row, found.image, found.thumbnail, ports)
         for found in judged
@@ -79,7 +81,7 @@ def publish_outputs(
         return replace(settled, event=Event.OUTPUTS_BLOCKED, to=State.FAILED, failure=failure)
 
     # Who has lost the lease leaves quarantine to its new holder, who may be copying from there.
-    ended = move(Ref(row.user_id, row.id), settle, ports=ports, seen=row)
+    ended = move(Ref(row.user_id, row.id), settle, ports=ports, seen=seen)
     if not ended.moved or ended.row is None:
         return None
     if ended.row.blocked:
@@ -96,13 +98,13 @@ def end_if_closed(row: Generation, *, mine: Mine, ports: Ports) -> Generation | 
     return ended.row if ended.moved else None
 
 
-def give_up(row: Generation, reasons: Sequence[str], *, mine: Mine, ports: Ports) -> None:
+def give_up(row: Generation, reasons: Sequence[str], *, mine: Mine, ports: Ports) -> Generation | None:
     """Have the images made again, or fail: nothing of what was delivered can be used.
 
-    What somebody who died had published of it goes first. Raises Transient: try again.
+    Return the row if this call has ended its attempt: then it is to be tidied up. Nothing is deleted before,
+    for whoever holds the lease by now may have published there. Raises Transient: try again.
     """
     detail = ",".join(reasons)
-    ports.objects.delete(_keys_of_attempt(row, range(row.num_outputs)))
     ports.telemetry.warning("outputs_unusable", generation_id=row.id, reasons=detail)
 
     def decide(seen: Generation) -> Move | None:
@@ -111,22 +113,22 @@ def give_up(row: Generation, reasons: Sequence[str], *, mine: Mine, ports: Ports
         ended = retry_or_end(seen, Event.OUTPUTS_UNUSABLE, OUTPUTS_UNUSABLE, detail, ports)
         return replace(ended, changes={**ended.changes, "quarantined": ()})
 
-    move(Ref(row.user_id, row.id), decide, ports=ports, seen=row)
+    ended = move(Ref(row.user_id, row.id), decide, ports=ports, seen=row)
+    return ended.row if ended.moved else None
 
 
-def tidy_up(row: Generation, *, ports: Ports) -> None:
-    """Delete what a generation that has ended left behind, but for what can be appealed.
+def tidy_up(row: Generation, *, ports: Ports, attempt: int | None = None) -> None:
+    """Delete what the row's attempt, or an earlier one, left behind, but for what can be appealed.
 
-    A process that died may have published what was then blocked, or whose person then withdrew: what the
-    row does not show goes from there as well. Raises Transient: somebody has to do it again.
+    For attempts that have ended. A process that died may have published what was then blocked, or given up,
+    or whose person then withdrew: what the row does not show goes from there as well. Raises Transient:
+    somebody has to do it again.
     """
-    code = row.failure.code if row.failure else None
-    if not (row.outputs or row.blocked or code in LEAVES_FILES):
-        return
+    attempt = row.attempt if attempt is None else attempt
     kept = {image.key for image in row.blocked}
-    shown = {output.index for output in row.outputs}
-    left = [quarantine_key(row, index) for index in shown]
-    left += _keys_of_attempt(row, (index for index in range(row.num_outputs) if index not in shown))
+    shown = {output.index for output in row.outputs} if attempt == row.attempt else set()
+    left = [quarantine_key(row, attempt, index) for index in shown]
+    left += _keys_of(row, attempt, (index for index in range(row.num_outputs) if index not in shown))
     ports.objects.delete([key for key in left if key not in kept])
 
 
@@ -135,13 +137,17 @@ def time_to_publish(ports: Ports, until: datetime) -> bool:
     return ports.clock.now() + timedelta(seconds=PUBLISHING_NEEDS_S) <= until
 
 
-def quarantine_key(row: Generation, index: int) -> str:
-    return f"{row.quarantine_prefix}{row.attempt}/{index}"
+def quarantine_key(row: Generation, attempt: int, index: int) -> str:
+    return f"{row.quarantine_prefix}{attempt}/{index}"
 
 
 def provenance_of(row: Generation) -> Provenance:
     """Return what its images say of themselves; a personal model is named by what it grew from."""
     return Provenance(generation_id=row.id, model=row.own.fine_tune if row.own else row.model)
+
+
+def _lease_runs(row: Generation, ports: Ports) -> bool:
+    return row.lease_until is not None and row.lease_until > ports.clock.now()
 
 
 def _model_of(row: Generation, ports: Ports) -> PersonalModel | None:
@@ -153,7 +159,7 @@ def _is_closed(row: Generation, model: PersonalModel | None) -> bool:
 
 
 def _publish(row: Generation, image: Quarantined, thumbnail: Thumbnail, ports: Ports) -> Output:
-    stem = _stem(row, image.index)
+    stem = _stem(row, row.attempt, image.index)
     key, thumbnail_key = f"{stem}.{image.extension}", f"{stem}{THUMBNAIL}"
     ports.objects.copy(image.key, key, content_type=image.content_type)
     ports.objects.put_bytes(thumbnail_key, thumbnail.data, content_type="image/webp")
@@ -171,18 +177,21 @@ def _publish(row: Generation, image: Quarantined, thumbnail: Thumbnail, ports: P
     )
 
 
-def _keys_of_attempt(row: Generation, indices: Iterable[int]) -> list[str]:
-    """Return wherever the row's attempt may have put these images."""
+def _keys_of(row: Generation, attempt: int, indices: Iterable[int]) -> list[str]:
+    """Return wherever an attempt may have put these images."""
     endings = (".jpg", ".png", ".webp", THUMBNAIL)
     return [
         key
         for index in indices
-        for key in (quarantine_key(row, index), *(f"{_stem(row, index)}{ending}" for ending in endings))
+        for key in (
+            quarantine_key(row, attempt, index),
+            *(f"{_stem(row, attempt, index)}{ending}" for ending in endings),
+        )
     ]
 
 
-def _stem(row: Generation, index: int) -> str:
-    return f"{row.published_prefix}{row.attempt}-{index}"
+def _stem(row: Generation, attempt: int, index: int) -> str:
+    return f"{row.published_prefix}{attempt}-{index}"
 
 
 def _blocked(found: JudgedImage, kept_since: datetime, ports: Ports) -> Blocked:

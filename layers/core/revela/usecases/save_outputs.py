@@ -54,8 +54,8 @@ def save_outputs(row: Generation, prediction: Prediction, *, ports: Ports, until
         ended = end_if_closed(row, mine=mine, ports=ports) or _saved(row, prediction, mine, ports, until)
     except Transient as error:
         left = _delay(row, mine, error, ports)
-        if left is not None and left.state.terminal:
-            # It was settled before that: whatever is left to do, the message that comes again does it.
+        if left is not None and not left.state.has_outputs:
+            # It had ended before that: whatever is left to do, the message that comes again does it.
             raise
         return
     if ended is not None:
@@ -65,12 +65,11 @@ def save_outputs(row: Generation, prediction: Prediction, *, ports: Ports, until
 def _saved(
     row: Generation, prediction: Prediction, mine: Mine, ports: Ports, until: datetime
 ) -> Generation | None:
-    """Return the row if it has ended with that."""
+    """Return the row if it, or its attempt, has ended with that."""
     held, reasons = _quarantine(row, prediction, ports)
     if not held:
         # The provider deletes outputs after an hour; what was not saved by then is lost.
-        give_up(row, reasons or ["gone"], mine=mine, ports=ports)
-        return None
+        return give_up(row, reasons or ["gone"], mine=mine, ports=ports)
     said = _ask(row, held, ports, until)
     judged = [
         JudgedImage(one.image, found, one.thumbnail)
@@ -89,7 +88,7 @@ def _quarantine(row: Generation, prediction: Prediction, ports: Ports) -> tuple[
     reasons: list[str] = []
     provenance = provenance_of(row)
     for index, url in enumerate(prediction.output[: row.num_outputs]):
-        key = quarantine_key(row, index)
+        key = quarantine_key(row, row.attempt, index)
         try:
             with ports.outputs.download(url) as file:
                 picture = ports.pictures.inspect(file.path)
