@@ -17,7 +17,8 @@ COST = 1_000
 class _FakeJudge(Generic[Thing]):
     """Says at once what `finds` finds, or with `slow` set leaves tickets until `decide` is called.
 
-    With `failure` set, it raises that instead. `asked` keeps everything it was asked about, in order.
+    With `failure` set, it raises that instead; with `away_after` it goes away after so many questions of a
+    call. `asked` keeps everything it was asked about, in order.
     """
 
     def __init__(self, calls: Calls | None, finds: Callable[[Thing], HarmCategory | None]) -> None:
@@ -25,6 +26,7 @@ class _FakeJudge(Generic[Thing]):
         self.finds = finds
         self.slow = False
         self.failure: Exception | None = None
+        self.away_after: int | None = None
         self.asked: list[Thing] = []
         self.tickets: dict[str, Thing] = {}
         self.decided: dict[str, Judgement] = {}
@@ -32,12 +34,10 @@ class _FakeJudge(Generic[Thing]):
     @port_call
     def ask(self, things: Sequence[Thing]) -> list[Judgement | Ticket | None]:
         self._may_fail()
-        self.asked += things
-        if not self.slow:
-            return [self._judged(thing) for thing in things]
-        tickets = [Ticket(id=f"judgement{len(self.tickets) + n:04d}") for n in range(len(things))]
-        self.tickets |= {ticket.id: thing for ticket, thing in zip(tickets, things, strict=True)}
-        return list(tickets)
+        if things and self.away_after == 0:
+            raise JudgeUnavailable("away")
+        said = self._said(things[: self.away_after])
+        return [*said, *[None] * (len(things) - len(said))]
 
     @port_call
     def answer(self, ticket: Ticket) -> Judgement | Ticket:
@@ -56,6 +56,14 @@ class _FakeJudge(Generic[Thing]):
 
     def be_away(self) -> None:
         self.failure = JudgeUnavailable("away")
+
+    def _said(self, things: Sequence[Thing]) -> Sequence[Judgement | Ticket]:
+        self.asked += things
+        if not self.slow:
+            return [self._judged(thing) for thing in things]
+        tickets = [Ticket(id=f"judgement{len(self.tickets) + n:04d}") for n in range(len(things))]
+        self.tickets |= {ticket.id: thing for ticket, thing in zip(tickets, things, strict=True)}
+        return tickets
 
     def _judged(self, thing: Thing) -> Judgement:
         return Judgement(category=self.finds(thing), cost_micro_usd=COST)

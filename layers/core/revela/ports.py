@@ -302,7 +302,8 @@ class Judge(Protocol[Judged]):
     def ask(self, things: Sequence[Judged]) -> list[Judgement | Ticket | None]:
         """Have each judged; return in their order what was said at once, or where the answer will be.
 
-        None is for what it had no turn to ask about: ask again. The first is never None.
+        None is for what it had no turn to ask about, and for all from where it went away: ask again. It
+        raises where it says nothing of the first, which is never None.
         """
 
     def answer(self, ticket: Ticket) -> Judgement | Ticket:

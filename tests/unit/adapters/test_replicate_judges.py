@@ -256,6 +256,19 @@ def test_a_turn_that_was_taken_back_is_not_used(scene: Scene) -> None:
     assert scene.requests == []
 
 
+def test_a_turn_that_is_taken_back_half_way_loses_no_answer(scene: Scene) -> None:
+    scene.provider.answer_at_once(["unsafe\nS1"])
+    scene.after(
+        "FakeProvider.create_prediction",
+        lambda: scene.pace.block(sent_at=START, now=START, until=START + timedelta(minutes=1)),
+    )
+
+    said = scene.judge.ask(["a", "b", "c"])
+
+    assert said == [Judgement(category="violence", cost_micro_usd=COST_MICRO_USD), None, None]
+    assert len(scene.requests) == 1
+
+
 # Refusals
 
 

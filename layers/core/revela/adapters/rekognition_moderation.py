@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from revela.adapters.questions_in_turn import ask_in_turn
 from revela.domain.errors import JudgeUnavailable, TicketVoid
 from revela.domain.harm_severity import most_severe
 from revela.domain.judgement import HarmCategory, Judgement, Ticket
@@ -95,7 +96,7 @@ class RekognitionImageJudge:
         self._min_confidence = min_confidence
 
     def ask(self, jpegs: Sequence[bytes]) -> list[Judgement | Ticket | None]:
-        return [self._judgement(jpeg) for jpeg in jpegs]
+        return ask_in_turn(jpegs, self._judgement)
 
     def answer(self, ticket: Ticket) -> Judgement | Ticket:
         # Another judge's, from before this one was chosen.

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
+from revela.adapters.questions_in_turn import ask_in_turn
 from revela.domain.errors import (
     JudgeUnavailable,
     OutOfCredit,
@@ -70,11 +71,9 @@ class ReplicateJudge(Generic[Thing]):
             raise JudgeUnavailable("no slots")
         hold_until = turns.slots[0] + HOLD_MAX
         # A young account may have a turn for one of them alone.
-        asked: list[Judgement | Ticket | None] = [
-            self._asked(thing, slot, turns, hold_until)
-            for thing, slot in zip(things, turns.slots, strict=False)
-        ]
-        return asked + [None] * (len(things) - len(asked))
+        with_turn = list(zip(things, turns.slots, strict=False))
+        said = ask_in_turn(with_turn, lambda one: self._asked(*one, turns, hold_until))
+        return said + [None] * (len(things) - len(said))
 
     def answer(self, ticket: Ticket) -> Judgement | Ticket:
         # No slot is reserved: a visit of a job asks once for each of a handful, and visits are far apart.
