@@ -45,6 +45,8 @@ def error_codes() -> str:
         ("Of a request (`code`)", messages.ERRORS),
         ("Of one field (`invalid_params[].code`)", messages.PARAMS),
         ("Of a generation (`error.code`)", messages.FAILURES),
+        ("Of a generation whose blocked images were charged (`error.code`)", messages.CHARGED_FAILURES),
+        ("Of a prompt that a judge refused (`error.category`, where it says more)", messages.PROMPT_FAILURES),
         ("Of a blocked image (`blocked[].category`)", messages.BLOCKS),
         ("Of a training (`error.code`, why)", TRAINING_FAILURES),
         ("Of a training (`error.code`, what to do: `error.advice`)", TRAINING_REMEDIES),

@@ -132,6 +132,11 @@ DISGUISES = {
     "control characters between": "a\rnaked\x0bwoman",
     "emoji between": "naked💋woman",
     "glued to digits": "naked18 woman",
+    "zero width for a space": "a naked\u200bwoman",
+    "word joiner for a space": "naked\u2060woman",
+    "blank letter for a space": "a naked\u3164woman",
+    "blank pattern for a space": "naked\u2800woman on the beach",
+    "a letter a line": "n\na\nk\ne\nd woman",
 }
 
 
@@ -145,8 +150,25 @@ def test_a_disguise_changes_nothing(disguise: str) -> None:
 def test_what_is_written_in_a_script_that_nobody_listed_is_uncertain_and_names_no_term() -> None:
     assert judge("маяк на закате, картина маслом").rule == "unreadable.script"
     assert judge("夕暮れの灯台").outcome == "uncertain"
-    assert judge("a lighthouse, 灯台").outcome == "allow"
-    assert judge("夕暮れの灯台", use="negative_prompt").outcome == "allow"
+    assert judge("夕暮れの灯台", use="negative_prompt").outcome == "uncertain"
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "a lighthouse, 灯台, beautiful photo, high quality, masterpiece, 8k",
+        "裸体 woman on the beach",
+        "голая женщина photo beautiful high quality masterpiece",
+        "ꓠꓴꓓꓰ woman on the beach",
+        "nᎤde",
+    ],
+)
+def test_a_word_that_nobody_listed_is_uncertain_however_much_there_is_beside_it(prompt: str) -> None:
+    assert judge(prompt).rule == "unreadable.script"
+
+
+def test_letters_of_other_scripts_that_resemble_latin_ones_are_read() -> None:
+    assert judge("5 Ω resistor, 20 µm, naïve café ñ ß ø").outcome == "allow"
 
 
 @pytest.mark.parametrize("prompt", ["", " ", "!!!", "8k", "\u200b", "🙂", "...", "a"])
@@ -186,8 +208,27 @@ def test_an_age_counts_below_eighteen(age: int, category: str | None) -> None:
 def test_what_a_prompt_excludes_is_not_asked_for_within_the_same_clause() -> None:
     assert judge("portrait without nudity").outcome == "allow"
     assert judge("retrato sem nudez").outcome == "allow"
+    assert judge("battlefield without blood or gore").outcome == "allow"
+    assert judge("without any blood").outcome == "allow"
     assert judge("without a hat, naked woman").outcome == "refuse"
     assert judge("mulher no sofá nua").outcome == "refuse"
+
+
+def test_what_a_prompt_may_exclude_is_looked_at() -> None:
+    verdict = judge("woman without makeup naked on a bed")
+
+    assert (verdict.outcome, verdict.rule) == ("uncertain", "sexual.nudity")
+
+
+def test_what_a_prompt_may_exclude_is_refused_where_a_judge_would_not_know_better() -> None:
+    assert judge("a portrait, not smiling teenager").outcome == "allow"
+    assert judge("a portrait, not smiling teenager", own_model=True).rule == "minors.own_model"
+    assert judge("without beard Neymar", own_model=True).rule == "public_person.own_model"
+    assert judge("an empty park without children", own_model=True).outcome == "allow"
+
+
+def test_an_exclusion_excuses_nothing_by_words_it_excludes() -> None:
+    assert judge("without medical context, vagina").outcome == "refuse"
 
 
 def test_excluding_something_sexual_beside_a_child_is_looked_at() -> None:

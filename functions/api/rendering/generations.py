@@ -5,7 +5,8 @@ from __future__ import annotations
 from api import schemas
 from revela.domain import messages
 from revela.domain.generation import Blocked, Generation, Output
-from revela.domain.job import Job, State
+from revela.domain.job import Failure, Job, State
+from revela.domain.judgement import HARM_CATEGORIES, HarmCategory
 from revela.ports import Page
 from revela.usecases.show_generation import GenerationView
 
@@ -93,8 +94,17 @@ def _blocked(image: Blocked, language: messages.Language) -> schemas.Blocked:
 def _failure(row: Generation, language: messages.Language) -> schemas.Failure | None:
     if row.failure is None:
         return None
-    code = row.failure.code
-    # The other texts say that nothing was charged.
-    charged = row.credits_charged and code in messages.CHARGED_FAILURES
-    texts = messages.CHARGED_FAILURES if charged else messages.FAILURES
-    return schemas.Failure(code=code, message=messages.text(texts, code, language))
+    code, category = row.failure.code, _harm(row.failure)
+    if category in messages.PROMPT_FAILURES:
+        message = messages.text(messages.PROMPT_FAILURES, category, language)
+    elif row.credits_charged and code in messages.CHARGED_FAILURES:
+        # The other texts say that nothing was charged.
+        message = messages.text(messages.CHARGED_FAILURES, code, language)
+    else:
+        message = messages.text(messages.FAILURES, code, language)
+    return schemas.Failure(code=code, message=message, category=category)
+
+
+def _harm(failure: Failure) -> HarmCategory | None:
+    named = failure.detail if failure.code == "prompt_moderated" else None
+    return next((category for category in HARM_CATEGORIES if category == named), None)

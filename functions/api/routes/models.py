@@ -10,7 +10,9 @@ from api.requests import json_object, language, matches, model_ref, query, signe
 from api.responses import PRIVATE, answer, localized, poll, without_body
 from api.routing import Router
 from revela import bootstrap
+from revela.domain.errors import NotFound
 from revela.domain.photo import ModelKind
+from revela.ports import ModelRef
 from revela.usecases.change_model import ChangeModel
 from revela.usecases.create_model import CreateModel
 from revela.usecases.show_model import ModelView, view_of_draft
@@ -69,14 +71,23 @@ def change(model_id: str) -> Response[str]:
 def delete(model_id: str) -> Response[str]:
     ref = model_ref(router.event, model_id)
     bootstrap.delete_model()(ref)
-    return _one(bootstrap.show_model()(ref), status=202)
+    return _closed(ref)
 
 
 @router.delete("/v1/models/<model_id>/consent")
 def withdraw_consent(model_id: str) -> Response[str]:
     ref = model_ref(router.event, model_id)
     bootstrap.withdraw_consent()(ref)
-    return _one(bootstrap.show_model()(ref), status=202)
+    return _closed(ref)
+
+
+def _closed(ref: ModelRef) -> Response[str]:
+    """Show the model while it is being deleted; that may be done by now."""
+    try:
+        view = bootstrap.show_model()(ref)
+    except NotFound:
+        return without_body(204)
+    return _one(view, status=202)
 
 
 def _one(view: ModelView, *, status: int = 200, headers: dict[str, str] | None = None) -> Response[str]:

@@ -121,6 +121,9 @@ class Failure(Wire):
 
     code: str
     message: str
+    category: Harm | None = Field(
+        description="What a judge refused the prompt for (`prompt_moderated`); null for other codes."
+    )
 
 
 class Generation(Wire):

@@ -109,6 +109,7 @@ def test_whatever_sends_a_job_back_to_the_queue_can_cancel_it_instead() -> None:
     back = {(source, event) for source, event, target in LISTED if target is State.QUEUED} - {
         (State.WAITING, Event.HANDED_OVER),
         (State.QUEUED, Event.POSTPONED),
+        (State.QUEUED, Event.PROMPT_PASSED),
         (State.QUEUED, Event.VISITED),
     }
 

@@ -138,3 +138,13 @@ def test_what_ends_in_prompts_is_held_to_their_policy(
     assert refused.value.code == "prompt_refused"
     assert [(param.name, param.code) for param in refused.value.invalid_params] == [(field, code)]
     assert ports.store.models == {}
+
+
+def test_a_public_person_is_not_put_together_of_two_words(life: ModelLife, ports: FakePorts) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        life.create(trigger_word="Tom", class_word="Cruise")
+
+    assert [(param.name, param.code) for param in refused.value.invalid_params] == [
+        ("trigger_word", "refused_public_person")
+    ]
+    assert ports.store.models == {}

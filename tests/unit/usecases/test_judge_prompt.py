@@ -283,7 +283,7 @@ def test_what_is_to_be_left_out_is_shown_as_such(system: System, ports: FakePort
 def test_words_of_the_model_are_judged_where_they_are_in_doubt(life: ModelLife, ports: FakePorts) -> None:
     model = life.trained(class_word="garota", trigger_word="ZQANA")
     row = life.generate(model)
-    assert [(doubt.field, doubt.category) for doubt in row.doubts] == [("class_word", "minors")]
+    assert [(doubt.field, doubt.category) for doubt in row.doubts] == [("model", "minors")]
     ports.prompt_judge.harmful = {"garota": "minors"}
 
     row = System(ports).started(row)
@@ -387,6 +387,26 @@ def test_a_judge_that_thinks_for_longer_than_its_patience_is_no_better_than_one_
     row = tried(system, row)
 
     assert (row.state, failure_of(row)) == (State.FAILED, "judge_unavailable")
+
+
+def test_once_the_judge_has_answered_it_is_not_what_a_job_waits_for(system: System, ports: FakePorts) -> None:
+    ports.prompt_judge.slow = True
+    row = system.processing(prompt=DOUBTFUL)
+    assert row.awaits_judge
+    ports.prompt_judge.decide()
+    ports.clock.advance(JUDGE_MAX)
+    now = ports.clock.now()
+    ports.pace.block(sent_at=now, now=now, until=now + timedelta(days=1))
+
+    system.start(row)
+
+    row = system.row(row)
+    assert (row.state, row.awaits_judge, row.judge_waits) == (State.QUEUED, False, 0)
+    assert row.prompt_judged_at is not None
+    ports.known_judgements.known.clear()
+    system.reconcile(after=timedelta(days=1) + HOUR)
+    assert failure_of(system.row(row)) == "queue_timeout"
+    assert ports.prompt_judge.asked == [DOUBTFUL]
 
 
 # A judge that is away

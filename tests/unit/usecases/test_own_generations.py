@@ -8,7 +8,7 @@ import pytest
 from revela.domain.errors import InvalidRequest, NotFound, NotNow, ProviderNotFound, Unavailable
 from revela.domain.job import State
 from revela.domain.personal_model import PersonalModel
-from revela.domain.photo import ModelKind
+from revela.domain.photo import FaceReport, ModelKind
 from revela.usecases.change_model import ChangeModel, change_model
 from revela.usecases.delete_model import delete_model
 from revela.usecases.list_generations import ListGenerations, list_generations
@@ -247,3 +247,73 @@ def test_with_the_face_of_somebody_real_a_child_is_refused(life: ModelLife, mode
     assert refused.value.code == "prompt_refused"
     assert [param.code for param in refused.value.invalid_params] == ["refused_minors"]
     assert life.ports.store.accounts[ANA].held == 0
+
+
+# What it is asked for, and its own words
+
+
+def refusal_of(life: ModelLife, model: PersonalModel, **requested: Any) -> list[tuple[str, str]]:
+    with pytest.raises(InvalidRequest) as refused:
+        life.generate(model, **requested)
+    assert refused.value.code == "prompt_refused"
+    return [(param.name, param.code) for param in refused.value.invalid_params]
+
+
+def under_an_older_policy(model: PersonalModel, ports: FakePorts, **words: str) -> PersonalModel:
+    """Return the model as if its words had passed the policy of their time."""
+    ports.store.models[model.user_id, model.id] = worded = model.model_copy(update=words)
+    return worded
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ({"class_word": "little boy"}, "refused_minors"),
+        ({"trigger_word": "Tom", "class_word": "Cruise"}, "refused_public_person"),
+    ],
+    ids=["alone", "together"],
+)
+def test_words_of_the_model_that_are_refused_by_now_are_no_strike_of_its_user(
+    words: dict[str, str],
+    code: str,
+    life: ModelLife,
+    model: PersonalModel,
+    system: System,
+    ports: FakePorts,
+) -> None:
+    model = under_an_older_policy(model, ports, **words)
+
+    assert refusal_of(life, model) == [("model", code)]
+    assert system.account().strikes_today == 0
+
+
+def test_a_refused_prompt_is_a_strike_whatever_the_model_is_called(
+    life: ModelLife, model: PersonalModel, system: System, ports: FakePorts
+) -> None:
+    model = under_an_older_policy(model, ports, class_word="little boy")
+
+    assert refusal_of(life, model, prompt="as a child") == [
+        ("prompt", "refused_minors"),
+        ("model", "refused_minors"),
+    ]
+    assert system.account().strikes_today == 1
+
+
+@pytest.mark.parametrize("prompt", ["as a child on a swing", "Neymar at the beach"])
+def test_a_style_that_learned_from_photos_with_faces_is_held_to_the_rules_for_people(
+    life: ModelLife, prompt: str
+) -> None:
+    style = life.trained(kind=ModelKind.STYLE, class_word="style")
+    assert style.shows_people
+
+    assert refusal_of(life, style, prompt=prompt)
+
+
+def test_a_style_that_learned_from_pictures_without_a_face_may_show_anybody(
+    life: ModelLife, ports: FakePorts
+) -> None:
+    ports.faces.found = FaceReport(faces=(), knows_age=True)
+    style = life.trained(kind=ModelKind.STYLE, class_word="style")
+    assert not style.shows_people
+
+    assert life.generate(style, prompt="a child on a swing").state is State.QUEUED

@@ -58,6 +58,7 @@ class Event(StrEnum):
     HANDED_OVER = "place free"
     POSTPONED = "slot or back-off ahead"
     INPUT_LOST = "photos gone"
+    PROMPT_PASSED = "judge passes the prompt"
     PROMPT_REFUSED = "judge refuses the prompt"
     JUDGE_AWAY = "judge away for too long"
     MODEL_CLOSED = "consent withdrawn, or model closed"
@@ -98,6 +99,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(State.WAITING, Event.VISITED, (State.WAITING,)),
     Transition(State.QUEUED, Event.POSTPONED, (State.QUEUED,)),
     Transition(State.QUEUED, Event.INPUT_LOST, (State.FAILED,)),
+    Transition(State.QUEUED, Event.PROMPT_PASSED, (State.QUEUED,)),
     Transition(State.QUEUED, Event.PROMPT_REFUSED, (State.FAILED,)),
     Transition(State.QUEUED, Event.JUDGE_AWAY, (State.FAILED,)),
     Transition(State.QUEUED, Event.MODEL_CLOSED, (State.FAILED,)),

@@ -97,12 +97,12 @@ ERRORS: dict[str, dict[Language, str]] = {
         "pt-BR": "Não criamos imagens disso. Nada foi cobrado; mude o texto e tente de novo.",
     },
     "account_suspended": {
-        "en": "Too much of what you asked for was refused. You can go on at {until}; if this is a mistake, write to us.",
-        "pt-BR": "Muito do que você pediu foi recusado. Você pode continuar em {until}; se for um engano, fale conosco.",
+        "en": "Too much of what you asked for was refused. You can go on at {until}; if you think that this is a mistake, write to us.",
+        "pt-BR": "Muito do que você pediu foi recusado. Você poderá continuar a partir de {until}; se achar que foi um engano, fale conosco.",
     },
     "nothing_to_appeal": {
-        "en": "Nothing of this generation was blocked.",
-        "pt-BR": "Nada desta geração foi bloqueado.",
+        "en": "No image of this generation was blocked.",
+        "pt-BR": "Nenhuma imagem desta geração foi bloqueada.",
     },
     "appeal_too_late": {
         "en": "The blocked images are no longer kept, so nobody could look at them again.",
@@ -264,7 +264,7 @@ PARAMS: dict[str, dict[Language, str]] = {
     },
     "refused_minors": {
         "en": "names a child or teenager where we show none: in sexual content, or with a personal model (rule {rule})",
-        "pt-BR": "cita criança ou adolescente onde não mostramos nenhum: em conteúdo sexual ou com um modelo pessoal (regra {rule})",
+        "pt-BR": "menciona criança ou adolescente onde isso não é permitido: em conteúdo sexual ou com um modelo pessoal (regra {rule})",
     },
     "refused_violence": {
         "en": "asks for cruelty or graphic violence, which we do not make (rule {rule})",
@@ -293,6 +293,14 @@ CHARGED_FAILURES: dict[str, dict[Language, str]] = {
     },
 }
 
+# Why a judge refused the prompt of a generation, where that takes more than to say so.
+PROMPT_FAILURES: dict[str, dict[Language, str]] = {
+    "self_harm": {
+        "en": "We do not make images of suicide or self-harm. If you are going through a hard time, talk to someone: in Brazil, CVV listens at 188, free, day and night. You were not charged.",
+        "pt-BR": "Não criamos imagens de suicídio ou automutilação. Se você está passando por um momento difícil, converse com alguém: o CVV atende pelo 188, de graça, dia e noite. Você não foi cobrado.",
+    },
+}
+
 # Why an image is not shown: the judge's category.
 BLOCKS: dict[str, dict[Language, str]] = {
     "sexual": {"en": "sexual content", "pt-BR": "conteúdo sexual"},
@@ -300,7 +308,10 @@ BLOCKS: dict[str, dict[Language, str]] = {
     "minors": {"en": "somebody who may be a minor", "pt-BR": "alguém que pode ser menor de idade"},
     "violence": {"en": "graphic violence", "pt-BR": "violência explícita"},
     "hate": {"en": "symbols of hate", "pt-BR": "símbolos de ódio"},
-    "self_harm": {"en": "self-harm", "pt-BR": "automutilação"},
+    "self_harm": {
+        "en": "self-harm. If you are going through a hard time, talk to someone: in Brazil, CVV listens at 188, free, day and night",
+        "pt-BR": "automutilação. Se você está passando por um momento difícil, converse com alguém: o CVV atende pelo 188, de graça, dia e noite",
+    },
     "drugs": {"en": "drugs", "pt-BR": "drogas"},
     "other": {
         "en": "something our safety check does not let pass",
@@ -445,7 +456,7 @@ PHOTOS: dict[str, dict[Language, str]] = {
     },
     "several_faces": {
         "en": "There are {count} people in this photo. Send one where you are alone, or crop the others out.",
-        "pt-BR": "Há {count} pessoas nesta foto. Envie uma em que você esteja só ou corte os outros.",
+        "pt-BR": "Há {count} pessoas nesta foto. Envie uma em que você apareça sem mais ninguém ou corte os outros.",
     },
     "face_too_small": {
         "en": "Your face is too small here. Come closer, or crop the photo around you.",
@@ -473,7 +484,7 @@ PHOTOS: dict[str, dict[Language, str]] = {
     },
     "more_photos_needed": {
         "en": "Training takes at least {minimum} good photos. Still to add: {count}.",
-        "pt-BR": "O treino precisa de pelo menos {minimum} fotos boas. Ainda faltam: {count}.",
+        "pt-BR": "O treinamento precisa de pelo menos {minimum} fotos boas. Ainda faltam: {count}.",
     },
     "more_photos_recommended": {
         "en": "You can train now. With {recommended} photos it will look more like you; still to add: {count}.",

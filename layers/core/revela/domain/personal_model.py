@@ -36,7 +36,8 @@ class Consent(BaseModel):
 class TrainedVersion(BaseModel):
     """`id` is the training's; `provider_version` what the provider is told to run.
 
-    `trainer` and `fine_tune` are the catalog's ids of what made it and of what it is.
+    `trainer` and `fine_tune` are the catalog's ids of what made it and of what it is; `shows_faces`, whether
+    there was one in a photo that it learned from.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -46,6 +47,7 @@ class TrainedVersion(BaseModel):
     trainer: str
     fine_tune: str
     trained_at: datetime
+    shows_faces: bool = True
     weights_key: str | None = None
 
 
@@ -73,6 +75,11 @@ class PersonalModel(BaseModel):
     @property
     def chosen(self) -> TrainedVersion | None:
         return next((v for v in self.versions if v.id == self.chosen_version), None)
+
+    @property
+    def shows_people(self) -> bool:
+        """Whether images of the chosen version may show whoever is on its photos, whatever it is called."""
+        return self.kind.of_a_person or self.chosen is None or self.chosen.shows_faces
 
     @property
     def incoming_prefix(self) -> str:

@@ -1,7 +1,8 @@
 """The prompt policy: which texts no image is made of, decided by versioned data.
 
 The data (`data/prompt_policy.json`) holds lists of terms by language and rules over these lists. A rule
-applies when each of its groups is hit; the first that refuses decides, else the first that is uncertain.
+applies when each of its groups is hit; the first that refuses decides, else the first that is uncertain,
+or that would refuse if the text did not exclude what it names.
 """
 
 from __future__ import annotations
@@ -10,17 +11,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from revela.domain.errors import InvalidParam
-from revela.domain.prompt_terms import EXCEPTIONS, NEGATIONS, Hit, TermIndex
+from revela.domain.prompt_terms import EXCEPTIONS, NEGATIONS, Excluded, Hit, TermIndex
 from revela.domain.prompt_text import read
 
 Category = Literal["sexual", "minors", "violence", "hate", "self_harm", "public_person", "unreadable"]
 Outcome = Literal["allow", "uncertain", "refuse"]
 _PLACES_COMPARED = 64
+_DEGREES: tuple[Excluded, ...] = get_args(Excluded)
 # What a text is for: a name is a trigger word, a model's name, or the value of a template's variable.
 Use = Literal["prompt", "negative_prompt", "name"]
 
@@ -39,7 +41,8 @@ class Rule(BaseModel):
     """Applies when every group of `all` is hit by one of its lists, and none of `none` is hit.
 
     `within` bounds how many words lie between the groups. `own_model` None: with and without one.
-    `negated`: a term that the text excludes counts as well.
+    `negated`: a term that the text excludes counts as well. One that it may exclude counts where a personal
+    model is what makes it matter, for the judge who would be asked does not know whom the images show.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -59,6 +62,12 @@ class Rule(BaseModel):
         if self.within is not None and len(self.all) != 2:
             raise ValueError("only two groups can lie within some words of each other")
         return self
+
+    @property
+    def counting(self) -> Excluded:
+        if self.negated:
+            return "surely"
+        return "maybe" if self.own_model else "no"
 
     def lists(self) -> set[str]:
         return {name for group in (*self.all, self.none) for name in group}
@@ -94,20 +103,25 @@ class PromptPolicy(BaseModel):
         hits = [
             hit for number, reading in enumerate(seen.readings) for hit in self.index.hits(reading, number)
         ]
+        rules = [r for r in self.rules if use in r.uses and r.own_model in (None, own_model)]
         uncertain: Verdict | None = None
-        for rule in self.rules:
-            if use not in rule.uses or rule.own_model not in (None, own_model):
-                continue
-            matched = _applies(rule, hits)
+        for rule in rules:
+            matched = _applies(rule, hits, counting=rule.counting)
             if matched is None:
                 continue
             verdict = Verdict(rule.outcome, rule.id, rule.category, matched)
             if rule.outcome == "refuse":
                 return verdict
             uncertain = uncertain or verdict
-        if uncertain is None and seen.unread and use != "negative_prompt":
+        if uncertain is not None:
+            return uncertain
+        for rule in rules:
+            matched = _applies(rule, hits, counting="maybe")
+            if matched is not None:
+                return Verdict("uncertain", rule.id, rule.category, matched)
+        if seen.unread:
             return Verdict("uncertain", "unreadable.script", "unreadable")
-        return uncertain or Verdict("allow")
+        return Verdict("allow")
 
 
 def refusal(name: str, verdict: Verdict) -> InvalidParam | None:
@@ -131,10 +145,13 @@ def refusal(name: str, verdict: Verdict) -> InvalidParam | None:
     raise ValueError(f"no text for a refusal as {verdict.category}")
 
 
-def _applies(rule: Rule, hits: Iterable[Hit]) -> tuple[str, ...] | None:
-    """Return the words by which the rule applies, or None."""
-    counted = [hit for hit in hits if rule.negated or not hit.negated]
-    if any(hit.list in rule.none for hit in counted):
+def _applies(rule: Rule, hits: Iterable[Hit], *, counting: Excluded) -> tuple[str, ...] | None:
+    """Return the words by which the rule applies, or None; `counting`: with terms excluded as far as this."""
+    excusing, counted = (
+        [hit for hit in hits if _DEGREES.index(hit.excluded) <= _DEGREES.index(most)]
+        for most in ("no", counting)
+    )
+    if any(hit.list in rule.none for hit in excusing):
         return None
     groups = [[hit for hit in counted if hit.list in group] for group in rule.all]
     if not all(groups):

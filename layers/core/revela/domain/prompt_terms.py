@@ -9,17 +9,22 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from revela.domain.prompt_text import BREAK, Reading
 
 # Innocent phrases: what lies in one is no hit.
 EXCEPTIONS = "exceptions"
-# Words before what is not wanted, and how many words they reach. English "no" reaches the next word alone,
-# for in Portuguese it means "in the".
+# Words before what is not wanted, and how many words they may reach. English "no" reaches the next word
+# alone, for in Portuguese it means "in the".
 NEGATIONS = {"negations": 3, "negations_next_word": 1}
+# What carries an exclusion on from the term before it: "without blood or gore".
+_CARRIERS = frozenset({"or", "nor", "ou", "nem", "ni"})
+# Whether a text excludes what it names: surely where the negation stands right before it; where words lie
+# between them it may ("without too much blood") or may not ("without makeup naked").
+Excluded = Literal["no", "maybe", "surely"]
 MINOR = "<minor>"
 OF_AGE = 18
 
@@ -38,7 +43,7 @@ class Hit(NamedTuple):
     end: int
     words: str
     reading: int
-    negated: bool
+    excluded: Excluded
 
 
 class _Found(NamedTuple):
@@ -68,13 +73,14 @@ class TermIndex:
         for at in found:
             if EXCEPTIONS in at.lists:
                 innocent.update(range(at.start, at.end))
-        negated = _negated(reading, found)
+        surely, maybe = _excluded(reading, found)
         for at in found:
             if innocent.intersection(range(at.start, at.end)):
                 continue
             words = " ".join(reading[at.start : at.end])
+            excluded: Excluded = "surely" if at.start in surely else "maybe" if at.start in maybe else "no"
             for name in at.lists - {EXCEPTIONS, *NEGATIONS}:
-                yield Hit(name, at.start, at.end, words, number, at.start in negated)
+                yield Hit(name, at.start, at.end, words, number, excluded)
 
     def _add(self, name: str, term: str) -> None:
         words = term.split()
@@ -136,13 +142,18 @@ def _singular(word: str) -> tuple[str, ...]:
     return (word[:-1], word[:-2]) if word.endswith("es") and len(word) > 4 else (word[:-1],)
 
 
-def _negated(reading: Reading, found: Iterable[_Found]) -> set[int]:
-    """Return the places of words that a negation of the same clause precedes."""
-    places: set[int] = set()
+def _excluded(reading: Reading, found: Sequence[_Found]) -> tuple[set[int], set[int]]:
+    """Return the places that a negation of the same clause stands right before, and those it may reach."""
+    surely: set[int] = set()
+    maybe: set[int] = set()
     for at in found:
         reach = max((NEGATIONS[name] for name in at.lists & NEGATIONS.keys()), default=0)
         for place in range(at.end, min(at.end + reach, len(reading))):
             if reading[place] == BREAK:
                 break
-            places.add(place)
-    return places
+            (surely if place == at.end else maybe).add(place)
+    for at in sorted(found, key=lambda at: at.start):
+        carried = at.end + 1 < len(reading) and reading[at.end] in _CARRIERS
+        if at.start in surely and carried and not at.lists & NEGATIONS.keys():
+            surely.add(at.end + 1)
+    return surely, maybe

@@ -17,6 +17,7 @@ Reading = tuple[str, ...]
 BREAK = "."
 
 _LATIN_ENDS = 0x250
+_LETTERS = frozenset({"Ll", "Lo", "Lt", "Lu"})
 _SKIN_TONES = frozenset("\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff")
 # Blank to the eye, letters or symbols to Unicode.
 _BLANKS = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
@@ -41,7 +42,7 @@ _EDGES = ".,;:!?()[]{}<>\"'“”‘’`~_-*+#|/\\…"
 _ENDS_CLAUSE = re.compile(r"[.,;:!?\n)\]|]$")
 # One character, then one to three that are none, at least twice: s e x, s.e.x, s - e - x
 _SPELLED = re.compile(
-    r"(?<![a-z0-9@$])(?:[a-z0-9@$](?:[^a-z0-9@$\n]{1,3})){2,}[a-z0-9@$](?![a-z0-9@$])",
+    r"(?<![a-z0-9@$])(?:[a-z0-9@$](?:[^a-z0-9@$]{1,3})){2,}[a-z0-9@$](?![a-z0-9@$])",
 )
 _LEET = {"0": "o", "3": "e", "4": "a", "5": "s", "7": "t", "8": "b", "9": "g", "@": "a", "$": "s"}
 _LEET |= {"+": "t", "€": "e", "£": "l", "¢": "c", "¥": "y", "6": "g"}
@@ -51,7 +52,7 @@ _ARTICLES = frozenset("aeoi")
 class PromptText(NamedTuple):
     """`readings`: lower-case words without accents, numbers, emoji and BREAKs. The first is the plain one.
 
-    `unread`: most of its letters belong to scripts that no list of terms is written in.
+    `unread`: some of its letters belong to scripts that no list of terms is written in, and resemble none.
     """
 
     readings: tuple[Reading, ...]
@@ -59,26 +60,28 @@ class PromptText(NamedTuple):
 
 
 def read(text: str) -> PromptText:
-    folded = _folded(text)
-    foreign = sum(c.isalpha() and ord(c) >= _LATIN_ENDS for c in folded)
-    latin = sum(c.isalpha() for c in folded) - foreign
-    looks = folded.translate(_LOOK_ALIKES)
-    looks = _POSSESSIVE.sub("", looks)
-    readings = dict.fromkeys([_plain(looks), *_undisguised(looks), *_spelled(looks)])
-    return PromptText(tuple(reading for reading in readings if reading), unread=foreign > latin)
-
-
-def _folded(text: str) -> str:
-    """Return the text in lower case, without accents, styled letters, or anything that cannot be seen."""
-    decomposed = unicodedata.normalize("NFKD", text)
-    seen = (
-        " " if c != "\n" and unicodedata.category(c) == "Cc" else c
-        for c in decomposed
-        if c not in _BLANKS
-        and c not in _SKIN_TONES
-        and unicodedata.category(c) not in ("Mn", "Me", "Cf", "Co", "Cn")
+    # What cannot be seen is between the letters of a word, or between words.
+    looks = [_POSSESSIVE.sub("", folded.translate(_LOOK_ALIKES)) for folded in _folded(text)]
+    readings = dict.fromkeys(
+        reading for look in looks for reading in (_plain(look), *_undisguised(look), *_spelled(look))
     )
-    return unicodedata.normalize("NFKD", "".join(seen).casefold())
+    unread = any(ord(c) >= _LATIN_ENDS and unicodedata.category(c) in _LETTERS for c in looks[0])
+    return PromptText(tuple(reading for reading in readings if reading), unread)
+
+
+def _folded(text: str) -> list[str]:
+    """Return the text in lower case, without accents, styled letters, or anything that cannot be seen.
+
+    Where there was any such thing, once more with a space in its place.
+    """
+    decomposed = unicodedata.normalize("NFKD", text)
+    kept = [c for c in decomposed if c not in _SKIN_TONES and unicodedata.category(c) not in ("Mn", "Me")]
+    seen = [" " if c != "\n" and unicodedata.category(c) == "Cc" else c for c in kept]
+    unseen = [c in _BLANKS or unicodedata.category(c) in ("Cf", "Co", "Cn") for c in kept]
+    texts = ["".join(c for c, hidden in zip(seen, unseen, strict=True) if not hidden)]
+    if any(unseen):
+        texts.append("".join(" " if hidden else c for c, hidden in zip(seen, unseen, strict=True)))
+    return [unicodedata.normalize("NFKD", text.casefold()) for text in texts]
 
 
 def _plain(text: str) -> Reading:

@@ -41,6 +41,7 @@ class Training(Job):
     class_word: str
     destination: str | None = None
     photos: tuple[TrainingPhoto, ...]
+    shows_faces: bool = True
     input_file_id: str | None = None
     input_url: str | None = None
     progress_percent: int | None = None

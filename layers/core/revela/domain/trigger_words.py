@@ -37,6 +37,11 @@ class Subject(NamedTuple):
     trigger_word: str
     class_word: str
 
+    @property
+    def wordings(self) -> tuple[str, str, str]:
+        """Its words alone, and last as prompts have them: what passes alone may not pass together."""
+        return self.class_word, self.trigger_word, f"{self.trigger_word} {self.class_word}"
+
 
 class PromptPrefix(BaseModel):
     """What goes before a caption or a prompt, for people and things and for styles."""

@@ -81,7 +81,7 @@ def accept_generation(command: AcceptGeneration, *, ports: Ports) -> Accepted:
             max_outputs=plan.images_per_request,
         )
         doubts = require_acceptable(
-            command.user_id, _texts(params, maker), own_model=_of_a_person(maker), ports=ports
+            command.user_id, _texts(params, maker), own_model=_shows_people(maker), ports=ports
         )
         if "seed" in maker.model.parameters:
             params.setdefault("seed", seed)
@@ -153,13 +153,16 @@ def _accept(
 
 
 def _texts(params: Params, maker: ImageMaker) -> Iterator[Text]:
-    """Yield all that the provider will read; words of the model were judged by the policy of their time."""
+    """Yield all that the provider will read: the words of the model alone, and as they stand together.
+
+    They passed the policy of their time. Refused now, they are no offence of whoever uses the model.
+    """
     uses: tuple[Use, ...] = ("prompt", "negative_prompt")
     yield from (Text(use, params[use], use) for use in uses if use in params)
     if maker.own is not None:
-        yield Text("class_word", maker.own.class_word, "name")
-        yield Text("trigger_word", maker.own.trigger_word, "name")
+        for words in maker.own.subject.wordings:
+            yield Text("model", words, "name", asked_now=False)
 
 
-def _of_a_person(maker: ImageMaker) -> bool:
-    return maker.personal is not None and maker.personal.kind.of_a_person
+def _shows_people(maker: ImageMaker) -> bool:
+    return maker.personal is not None and maker.personal.shows_people

@@ -111,6 +111,7 @@ def _accept(
         trigger_word=model.trigger_word,
         class_word=model.class_word,
         photos=tuple(_as_it_is(photo) for photo in photos),
+        shows_faces=any(photo.verdict is None or photo.verdict.category for photo in photos),
         held_from=hold.held_from,
         credits_held=cost,
         price_version=ports.catalog.price_version,

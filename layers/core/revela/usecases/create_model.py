@@ -11,7 +11,7 @@ from revela.domain.change import AccountWrite, Change, ModelWrite
 from revela.domain.errors import Conflict, InvalidRequest, NotInPlan, NotNow, TooMany
 from revela.domain.personal_model import Consent, PersonalModel
 from revela.domain.photo import ModelKind
-from revela.domain.trigger_words import generate_trigger_word, invalid_trigger_word
+from revela.domain.trigger_words import Subject, generate_trigger_word, invalid_trigger_word
 from revela.ports import Ports
 from revela.usecases.contention import contended
 from revela.usecases.prompt_checks import Text, require_acceptable
@@ -44,10 +44,13 @@ def create_model(command: CreateModel, *, ports: Ports) -> PersonalModel:
     standing_account(command.user_id, ports=ports)
     # All three end in prompts, or stand beside images. What the policy doubts of them is judged with each
     # prompt that they end in.
-    texts = {"name": command.name, "class_word": command.class_word, "trigger_word": command.trigger_word}
+    texts = [Text("name", command.name, "name"), Text("class_word", command.class_word, "name")]
+    if command.trigger_word:
+        wordings = Subject(command.kind, command.trigger_word, command.class_word).wordings
+        texts += [Text("trigger_word", words, "name") for words in wordings if words != command.class_word]
     require_acceptable(
         command.user_id,
-        [Text(field, text, "name") for field, text in texts.items() if text],
+        texts,
         own_model=command.kind.of_a_person,
         ports=ports,
     )

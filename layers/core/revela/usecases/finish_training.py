@@ -157,6 +157,7 @@ def _save(row: Training, prediction: Prediction, *, ports: Ports, until: datetim
             trainer=seen.trainer,
             fine_tune=seen.fine_tune,
             trained_at=now,
+            shows_faces=seen.shows_faces,
             weights_key=weights_key,
         )
         return Move(

@@ -66,8 +66,8 @@ def _to_judge(row: Generation) -> str:
     """
     fields = {doubt.field for doubt in row.doubts}
     parts = [row.params["prompt"]]
-    if row.own is not None and fields & {"class_word", "trigger_word"}:
-        parts.insert(0, f"{row.own.trigger_word} {row.own.class_word}")
+    if row.own is not None and "model" in fields:
+        parts.insert(0, row.own.subject.wordings[-1])
     if "negative_prompt" in fields:
         parts.append(f"without: {row.params['negative_prompt']}")
     return "\n".join(parts)

@@ -16,17 +16,18 @@ NO_STRIKE = frozenset({"self_harm"})
 
 
 class Text(NamedTuple):
-    """What was sent in the request's field `field`."""
+    """What is judged for the request's field `field`; `asked_now`: its words were sent in this request."""
 
     field: str
     text: str
     use: Use
+    asked_now: bool = True
 
 
 def require_acceptable(
     user_id: str, texts: Iterable[Text], *, own_model: bool, ports: Ports
 ) -> tuple[Doubt, ...]:
-    """Return what a judge has to be asked about; a refusal is counted against the user.
+    """Return what a judge has to be asked about; a refusal of what is asked now counts against the user.
 
     `own_model`: the images are of a real person.
 
@@ -37,7 +38,7 @@ def require_acceptable(
     refused: list[InvalidParam] = []
     doubts: list[Doubt] = []
     strikes = False
-    for field, text, use in texts:
+    for field, text, use, asked_now in texts:
         verdict = ports.prompt_policy.judge(text, use=use, own_model=own_model)
         if verdict.outcome == "allow":
             continue
@@ -52,8 +53,9 @@ def require_acceptable(
         assert verdict.rule is not None
         assert verdict.category is not None
         if param := refusal(field, verdict):
-            refused.append(param)
-            strikes = strikes or verdict.category not in NO_STRIKE
+            if param not in refused:
+                refused.append(param)
+            strikes = strikes or (asked_now and verdict.category not in NO_STRIKE)
         else:
             doubts.append(Doubt(field=field, rule=verdict.rule, category=verdict.category))
     if refused:
@@ -61,4 +63,4 @@ def require_acceptable(
         if strikes:
             count_strike(user_id, ports=ports)
         raise InvalidRequest("prompt_refused", invalid_params=refused)
-    return tuple(doubts)
+    return tuple(dict.fromkeys(doubts))

@@ -78,7 +78,7 @@ def _passed(
                 continue
             said = _judgement(row, ports)
             if said is not None and said.allowed:
-                passed.append(row)
+                passed += [row] if row.judging_since is None else _no_longer_awaiting(row, ports)
             elif said is not None:
                 _refuse(row, said, ports)
             else:
@@ -95,6 +95,19 @@ def _judgement(row: Generation, ports: Ports) -> Judgement | None:
         ports.telemetry.count("JudgeUnavailable")
         ports.telemetry.warning("judge_unavailable", generation_id=row.id, reason=str(error))
         return None
+
+
+def _no_longer_awaiting(row: Generation, ports: Ports) -> list[Generation]:
+    """Write down that its judge has answered: whatever holds the job from here on is not the judge."""
+
+    def decide(seen: Generation) -> Move | None:
+        if seen.state is not State.QUEUED:
+            return None
+        answered = {"prompt_judged_at": ports.clock.now(), "judging_since": None, "judge_waits": 0}
+        return Move(Event.PROMPT_PASSED, State.QUEUED, changes=answered)
+
+    passed, moved = move(Ref(row.user_id, row.id), decide, ports=ports, seen=row)
+    return [passed] if passed is not None and moved else []
 
 
 def _refuse(row: Generation, said: Judgement, ports: Ports) -> None:

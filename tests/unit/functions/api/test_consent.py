@@ -118,3 +118,22 @@ def test_a_withdrawal_that_others_crowd_out_says_so(api: Client, ports: ApiPorts
     answer = api.delete(f"/v1/models/{model.id}/consent")
 
     assert (answer.status, answer.json["code"]) == (409, "write_conflict")
+
+
+@pytest.mark.parametrize("what", ["", "/consent"])
+def test_a_model_that_is_gone_before_the_answer_is_written_is_gone_and_not_unknown(
+    what: str, api: Client, ports: ApiPorts
+) -> None:
+    model = subscribed(ports).create()
+    reads = []
+
+    def delete_meanwhile(name: str) -> None:
+        if name == "FakeChanges.commit":
+            reads.append(name)
+        elif reads:
+            ports.store.models.pop((ANA, model.id), None)
+
+    ports.calls.before = delete_meanwhile
+    answer = api.delete(f"/v1/models/{model.id}{what}")
+
+    assert (answer.status, answer.text) == (204, "")

@@ -90,7 +90,28 @@ def test_every_failure_has_its_sentence(
 
     error = api.get(PATH, headers={"Accept-Language": language}).json["error"]
 
-    assert error == {"code": code, "message": messages.FAILURES[code][language]}
+    assert error == {"code": code, "message": messages.FAILURES[code][language], "category": None}
+
+
+def test_a_prompt_that_a_judge_refused_says_for_what(api: Client, ports: ApiPorts) -> None:
+    failed(ports, failure=Failure(code="prompt_moderated", detail="sexual"))
+
+    error = api.get(PATH).json["error"]
+
+    assert (error["code"], error["category"]) == ("prompt_moderated", "sexual")
+
+
+@pytest.mark.parametrize("language", messages.LANGUAGES)
+def test_whoever_asked_for_self_harm_is_told_where_help_is(
+    language: messages.Language, api: Client, ports: ApiPorts
+) -> None:
+    failed(ports, failure=Failure(code="prompt_moderated", detail="self_harm"))
+
+    error = api.get(PATH, headers={"Accept-Language": language}).json["error"]
+
+    assert (error["code"], error["category"]) == ("prompt_moderated", "self_harm")
+    assert "188" in error["message"]
+    assert "188" in messages.BLOCKS["self_harm"][language]
 
 
 @pytest.mark.parametrize(
