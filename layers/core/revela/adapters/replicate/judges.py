@@ -148,8 +148,13 @@ def _wait(error: ProviderThrottled) -> timedelta:
     return REFUSED_WAIT if error.retry_after_s is None else timedelta(seconds=error.retry_after_s)
 
 
+# What delimits a conversation in Llama Guard's own prompt: <|eot_id|>, <END CONVERSATION>.
+_DELIMITERS = str.maketrans("<>", "‹›")
+
+
 def render_prompt(prompt: str) -> str:
-    return prompt
+    """Return the prompt so that nothing in it ends the conversation that it is judged in."""
+    return prompt.translate(_DELIMITERS)
 
 
 def render_jpeg(jpeg: bytes) -> str:
