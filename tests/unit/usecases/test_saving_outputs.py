@@ -117,6 +117,70 @@ def test_a_download_that_fails_for_now_is_repaired_by_reconcile(system: System, 
     assert len(system.row(row).outputs) == 2
 
 
+def settled_within_the_hour(system: System, row: Generation) -> Generation:
+    """Let reconcile have the saving repeated until it has ended, or the provider has deleted everything."""
+    ports, begun = system.ports, system.ports.clock.now()
+    while system.row(row).state is State.SAVING:
+        system.until_due(row)
+        if ports.clock.now() - begun >= timedelta(hours=1):
+            ports.outputs.files.clear()
+        system.deliver_finishes()
+    return system.row(row)
+
+
+@pytest.mark.parametrize("away", [{0}, {3}, {0, 1, 3}])
+def test_images_that_are_never_served_do_not_cost_their_neighbours(
+    away: set[int], system: System, ports: FakePorts
+) -> None:
+    row = system.processing(num_outputs=4)
+    outputs: list[bytes | Exception] = [AWAY if n in away else picture_bytes(name=str(n)) for n in range(4)]
+    completed_at = ports.clock.now()
+    row = system.hear(row, succeed(system, row, outputs))
+    assert row.state is State.SAVING
+
+    row = settled_within_the_hour(system, row)
+
+    assert row.state is State.SUCCEEDED
+    assert [o.index for o in row.outputs] == [n for n in range(4) if n not in away]
+    assert (row.credits_charged, row.credits_refunded) == (4 - len(away), len(away))
+    assert timedelta(minutes=45) < ports.clock.now() - completed_at < timedelta(minutes=50)
+
+
+def test_an_image_that_is_served_at_last_is_delivered_with_all_others(
+    system: System, ports: FakePorts
+) -> None:
+    row = system.processing(num_outputs=4)
+    done = succeed(system, row, [AWAY, picture_bytes(), AWAY, picture_bytes()])
+    row = system.hear(row, done)
+    for _ in range(5):
+        ports.outputs.files[done.output[0]] = picture_bytes()
+        system.until_due(row)
+        system.deliver_finishes()
+        assert system.row(row).state is State.SAVING
+    ports.outputs.files[done.output[2]] = picture_bytes()
+
+    row = settled_within_the_hour(system, row)
+
+    assert (row.state, row.credits_charged) == (State.SUCCEEDED, 4)
+    assert [o.index for o in row.outputs] == [0, 1, 2, 3]
+
+
+def test_when_an_image_is_late_is_told_without_the_providers_word_too(
+    system: System, ports: FakePorts
+) -> None:
+    row = system.processing(num_outputs=2)
+    done = succeed(system, row, [AWAY, picture_bytes()]).model_copy(update={"completed_at": None})
+    row = system.hear(row, done)
+    ports.clock.advance(timedelta(minutes=44))
+    row = system.hear(row, done)
+    assert row.state is State.SAVING
+    ports.clock.advance(timedelta(minutes=2))
+
+    row = system.hear(row, done)
+
+    assert (row.state, row.credits_charged) == (State.SUCCEEDED, 1)
+
+
 def test_a_delayed_saving_is_no_failure_of_the_job(system: System) -> None:
     row = system.saving()
 

@@ -24,6 +24,8 @@ CANCEL_DUE = timedelta(seconds=15)
 # Outputs live for an hour: a saving that fails is tried often in it, however often it has failed.
 SAVING_RETRY = timedelta(seconds=30)
 SAVING_RETRY_MAX = timedelta(minutes=4)
+# When an output is still not served so long after its prediction, the others are not risked for it.
+OUTPUTS_LATE = timedelta(minutes=45)
 # First look at a judge that has not answered yet; then doubling up to the maximum.
 JUDGE_FIRST = timedelta(seconds=10)
 JUDGE_MAX = timedelta(minutes=4)

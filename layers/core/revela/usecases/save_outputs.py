@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from revela.domain.errors import OutputUnusable, Transient
+from revela.domain.errors import OutputUnusable, ProviderTransient, Transient
 from revela.domain.generation import Generation, Quarantined
 from revela.domain.job import Event, State
 from revela.domain.judgement import Judgement, Ticket
-from revela.domain.policy import JUDGE_FIRST, SAVING_RETRY, SAVING_RETRY_MAX
+from revela.domain.policy import JUDGE_FIRST, OUTPUTS_LATE, SAVING_RETRY, SAVING_RETRY_MAX
 from revela.domain.prediction import Prediction
 from revela.domain.retry import backoff
 from revela.ports import Ports, Ref, Thumbnail
@@ -83,34 +83,52 @@ def _saved(
 
 
 def _quarantine(row: Generation, prediction: Prediction, ports: Ports) -> tuple[list[_Held], list[str]]:
-    """Return what is good, and why the rest is not."""
+    """Return what is good, and why the rest is not.
+
+    Raises:
+        ProviderTransient: something is not served for now, and may be before the provider deletes the others.
+    """
     good: list[_Held] = []
     reasons: list[str] = []
-    provenance = provenance_of(row)
+    away: ProviderTransient | None = None
     for index, url in enumerate(prediction.output[: row.num_outputs]):
-        key = quarantine_key(row, row.attempt, index)
         try:
-            with ports.outputs.download(url) as file:
-                picture = ports.pictures.inspect(file.path)
-                ports.pictures.mark(file.path, provenance)
-                ports.objects.put_file(key, file.path, content_type=picture.content_type)
-                with file.path.open("rb") as published:
-                    sha256 = hashlib.file_digest(published, "sha256").hexdigest()
-                image = Quarantined(
-                    index=index,
-                    key=key,
-                    content_type=picture.content_type,
-                    extension=picture.extension,
-                    width=picture.width,
-                    height=picture.height,
-                    size_bytes=file.path.stat().st_size,
-                    sha256=sha256,
-                )
-                thumbnail = ports.pictures.thumbnail(file.path, provenance)
-                good.append(_Held(image, ports.pictures.rendering(file.path), thumbnail))
+            good.append(_held(row, index, url, ports))
         except OutputUnusable as unusable:
             reasons.append(unusable.reason)
+        except ProviderTransient as error:
+            away = error
+            reasons.append("not_served")
+    if away is not None and not (good and _is_late(row, prediction, ports)):
+        raise away
     return good, reasons
+
+
+def _held(row: Generation, index: int, url: str, ports: Ports) -> _Held:
+    key, provenance = quarantine_key(row, row.attempt, index), provenance_of(row)
+    with ports.outputs.download(url) as file:
+        picture = ports.pictures.inspect(file.path)
+        ports.pictures.mark(file.path, provenance)
+        ports.objects.put_file(key, file.path, content_type=picture.content_type)
+        with file.path.open("rb") as published:
+            sha256 = hashlib.file_digest(published, "sha256").hexdigest()
+        image = Quarantined(
+            index=index,
+            key=key,
+            content_type=picture.content_type,
+            extension=picture.extension,
+            width=picture.width,
+            height=picture.height,
+            size_bytes=file.path.stat().st_size,
+            sha256=sha256,
+        )
+        thumbnail = ports.pictures.thumbnail(file.path, provenance)
+        return _Held(image, ports.pictures.rendering(file.path), thumbnail)
+
+
+def _is_late(row: Generation, prediction: Prediction, ports: Ports) -> bool:
+    ended_at = prediction.completed_at or row.claimed_at
+    return ended_at is not None and ports.clock.now() - ended_at > OUTPUTS_LATE
 
 
 def _ask(
