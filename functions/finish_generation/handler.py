@@ -1,6 +1,6 @@
 """Finish generations that Replicate reported on: outputs into quarantine, judged, published; credits settled.
 
-Trigger   SQS GenerationWebhookQueue, batches of 5, failures reported per message
+Trigger   SQS GenerationWebhookQueue, one at a time, failures reported per message
 Changes   generation starting, processing -> saving -> judging -> succeeded, failed, canceled, queued; credits
 Delivery  at least once, in any order; what the row already knows changes nothing
 """

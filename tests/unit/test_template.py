@@ -374,10 +374,15 @@ def test_a_lease_outlives_the_function_that_holds_it_and_its_longest_call(
     assert lease > timedelta(seconds=FUNCTIONS[function]["Timeout"]) + longest_call
 
 
-def test_a_training_has_the_functions_time_to_itself() -> None:
-    for function in ("StartTrainingFunction", "FinishTrainingFunction"):
-        (event,) = events_of(function, "SQS")
-        assert event["BatchSize"] == 1
+@pytest.mark.parametrize(
+    "function", ["FinishGenerationFunction", "StartTrainingFunction", "FinishTrainingFunction"]
+)
+def test_who_may_need_all_of_the_functions_time_has_it_to_itself(function: str) -> None:
+    (event,) = events_of(function, "SQS")
+    assert event["BatchSize"] == 1
+
+
+def test_a_training_is_begun_with_enough_of_the_functions_time() -> None:
     begun_with = start_training.ONE_TRAINING_NEEDS
     assert timedelta(seconds=FUNCTIONS["StartTrainingFunction"]["Timeout"]) > begun_with
 

@@ -538,6 +538,19 @@ def test_with_too_little_time_left_nobody_begins_to_publish(system: System, port
     assert sum(ports.telemetry.values["JudgingCostMicroUsd"]) == COST
 
 
+def test_with_too_little_time_left_no_judge_is_asked(system: System, ports: FakePorts) -> None:
+    ports.image_judge.be_away()
+    row = judged(system, [good(0), NUDE])
+    ports.image_judge.failure = None
+    row = system.hear(row, system.prediction(row), time_left=timedelta(seconds=29))
+    assert row.state is State.JUDGING
+    assert not ports.image_judge.asked
+
+    row = looked_after(system, row)
+
+    assert (row.state, len(ports.image_judge.asked)) == (State.SUCCEEDED, 2)
+
+
 # What is lost from quarantine
 
 

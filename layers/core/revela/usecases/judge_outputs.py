@@ -56,7 +56,7 @@ def _judged(row: Generation, mine: Mine, ports: Ports, until: datetime) -> Gener
     images = [_heard(row, image, ports) for image in row.quarantined]
     trouble: Transient | None = None
     try:
-        images = _asked(images, ports)
+        images = _asked(images, ports, until)
         if not images:
             return give_up(row, ["gone"], mine=mine, ports=ports)
         if all(isinstance(image.found, Judgement) for image in images) and time_to_publish(ports, until):
@@ -91,8 +91,11 @@ def _heard(row: Generation, image: Quarantined, ports: Ports) -> Quarantined:
     return image.model_copy(update={"found": said})
 
 
-def _asked(images: Sequence[Quarantined], ports: Ports) -> list[Quarantined]:
+def _asked(images: Sequence[Quarantined], ports: Ports, until: datetime) -> list[Quarantined]:
     """Return the images, those that no judge was asked about asked now; without those that are gone."""
+    if not time_to_publish(ports, until):
+        # What would be said could be lost with this process, and is paid for.
+        return list(images)
     renderings: dict[int, bytes] = {}
     gone: set[int] = set()
     for image in images:
