@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -92,6 +92,11 @@ def shown_by(row: Generation) -> set[str]:
 
 def failure_of(row: Generation) -> str | None:
     return row.failure.code if row.failure else None
+
+
+def incomplete(ports: FakePorts) -> list[Mapping[str, object]]:
+    """Return what operators are told of images that are lost from quarantine."""
+    return [line.fields for line in ports.telemetry.lines if line.event == "quarantine_incomplete"]
 
 
 def is_away() -> NoReturn:
@@ -359,6 +364,17 @@ def test_a_forgetful_judge_that_then_answers_at_once_ends_the_job_in_one_visit(
     assert (row.state, row.credits_charged, len(row.blocked)) == (State.SUCCEEDED, 1, 1)
 
 
+def test_what_is_judged_and_published_in_one_visit_is_fetched_once(system: System, ports: FakePorts) -> None:
+    ports.image_judge.be_away()
+    row = judged(system, [good(0), good(1)])
+    ports.image_judge.failure = None
+
+    row = looked_after(system, row)
+
+    assert (row.state, row.credits_charged) == (State.SUCCEEDED, 2)
+    assert ports.calls.names.count("FakeObjects.fetch") == 2
+
+
 def test_half_the_answers_are_kept_until_the_others_come(system: System, ports: FakePorts) -> None:
     row = in_judging(system, [good(0), NUDE, good(2), good(3)])
     tickets = list(ports.image_judge.tickets)
@@ -566,6 +582,7 @@ def test_an_image_that_is_gone_before_it_was_judged_is_not_charged(system: Syste
     assert [output.index for output in row.outputs] == [0]
     assert [image.index for image in row.blocked] == [2]
     assert (row.credits_charged, row.credits_refunded) == (1, 2)
+    assert incomplete(ports) == [{"generation_id": row.id, "index": 1, "reason": "gone"}]
 
 
 def test_when_all_images_are_gone_before_they_were_judged_they_are_made_again(
@@ -723,6 +740,7 @@ def test_an_image_that_is_gone_after_it_was_judged_does_not_cost_its_neighbours(
     assert row.state is State.SUCCEEDED
     assert [output.index for output in row.outputs] == [1]
     assert (row.credits_charged, row.credits_refunded) == (1, 1)
+    assert incomplete(ports) == [{"generation_id": row.id, "index": 0, "reason": "gone"}]
 
 
 # Leases, and messages that come twice
@@ -1066,6 +1084,7 @@ def test_an_image_that_cannot_be_decoded_any_more_costs_nothing_and_its_neighbou
 
     assert (row.state, row.credits_charged, row.credits_refunded) == (State.SUCCEEDED, 1, 1)
     assert [output.index for output in row.outputs] == [0]
+    assert incomplete(ports) == [{"generation_id": row.id, "index": 1, "reason": "broken_image"}]
 
 
 def test_an_image_that_makes_no_thumbnail_any_more_costs_nothing(system: System, ports: FakePorts) -> None:

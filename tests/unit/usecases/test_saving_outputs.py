@@ -69,6 +69,8 @@ def test_an_unusable_image_is_left_out_and_not_charged(system: System, ports: Fa
     assert [o.index for o in row.outputs] == [0, 3]
     assert (row.credits_charged, row.credits_refunded) == (2, 2)
     assert len(ports.objects.stored) == 4  # two images, two thumbnails
+    (told,) = (line for line in ports.telemetry.lines if line.event == "outputs_unusable")
+    assert told.fields == {"generation_id": row.id, "reasons": "not_an_image,too_large"}
 
 
 def test_no_usable_image_is_tried_once_more_and_then_refunded(system: System, ports: FakePorts) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from revela.domain.job import Event, Failure, State
 from revela.domain.judgement import Judgement, Ticket
 from revela.domain.policy import JUDGE_FIRST, JUDGE_MAX
 from revela.domain.retry import backoff
-from revela.ports import Ports, Ref
+from revela.ports import Fetched, Ports, Ref
 from revela.usecases.moving import Move, Moved, move
 from revela.usecases.publish_outputs import (
     JudgedImage,
@@ -46,21 +47,51 @@ def judge_outputs(row: Generation, *, ports: Ports, until: datetime) -> None:
     def mine(seen: Generation) -> bool:
         return seen.state is State.JUDGING and seen.lease_until == row.lease_until
 
-    ended = end_if_closed(row, mine=mine, ports=ports) or _judged(row, mine, ports, until)
+    with ExitStack() as open_files:
+        quarantine = _Quarantine(row, open_files, ports)
+        ended = end_if_closed(row, mine=mine, ports=ports) or _judged(row, quarantine, mine, ports, until)
     if ended is not None:
         tidy_up(ended, ports=ports)
 
 
-def _judged(row: Generation, mine: Mine, ports: Ports, until: datetime) -> Generation | None:
+class _Quarantine:
+    """What is fetched from there in one visit, each file once."""
+
+    def __init__(self, row: Generation, open_files: ExitStack, ports: Ports) -> None:
+        self._row = row
+        self._open_files = open_files
+        self._ports = ports
+        self._files: dict[str, Fetched | None] = {}
+
+    def made_of(self, image: Quarantined, make: Callable[[Path], Made]) -> Made | None:
+        """Return what is made of the file; None when it has gone, or is no image any more."""
+        if image.key not in self._files:
+            fetched = self._ports.objects.fetch(image.key, max_bytes=IMAGE_MAX_BYTES)
+            self._files[image.key] = self._open_files.enter_context(fetched)
+        file, reason = self._files[image.key], "gone"
+        try:
+            if file is not None:
+                return make(file.path)
+        except OutputUnusable as unusable:
+            reason = unusable.reason
+        self._ports.telemetry.warning(
+            "quarantine_incomplete", generation_id=self._row.id, index=image.index, reason=reason
+        )
+        return None
+
+
+def _judged(
+    row: Generation, quarantine: _Quarantine, mine: Mine, ports: Ports, until: datetime
+) -> Generation | None:
     """Return the row if it, or its attempt, has ended with that."""
     images = [_heard(row, image, ports) for image in row.quarantined]
     trouble: Transient | None = None
     try:
-        images = _asked(images, ports, until)
+        images = _asked(images, quarantine, ports, until)
         if not images:
             return give_up(row, ["gone"], mine=mine, ports=ports)
         if all(isinstance(image.found, Judgement) for image in images) and time_to_publish(ports, until):
-            ready = _ready(row, images, ports)
+            ready = _ready(row, images, quarantine, ports)
             if not ready:
                 return give_up(row, ["gone"], mine=mine, ports=ports)
             return publish_outputs(row, ready, mine=mine, ports=ports)
@@ -91,7 +122,9 @@ def _heard(row: Generation, image: Quarantined, ports: Ports) -> Quarantined:
     return image.model_copy(update={"found": said})
 
 
-def _asked(images: Sequence[Quarantined], ports: Ports, until: datetime) -> list[Quarantined]:
+def _asked(
+    images: Sequence[Quarantined], quarantine: _Quarantine, ports: Ports, until: datetime
+) -> list[Quarantined]:
     """Return the images, those that no judge was asked about asked now; without those that are gone."""
     if not time_to_publish(ports, until):
         # What would be said could be lost with this process, and is paid for.
@@ -101,7 +134,7 @@ def _asked(images: Sequence[Quarantined], ports: Ports, until: datetime) -> list
     for image in images:
         if image.found is not None:
             continue
-        if rendering := _from_quarantine(image, ports.pictures.rendering, ports):
+        if rendering := quarantine.made_of(image, ports.pictures.rendering):
             renderings[image.index] = rendering
         else:
             gone.add(image.index)
@@ -116,28 +149,20 @@ def _asked(images: Sequence[Quarantined], ports: Ports, until: datetime) -> list
     ]
 
 
-def _ready(row: Generation, images: Sequence[Quarantined], ports: Ports) -> list[JudgedImage]:
+def _ready(
+    row: Generation, images: Sequence[Quarantined], quarantine: _Quarantine, ports: Ports
+) -> list[JudgedImage]:
     """Return what can be published or blocked; an image that has gone from quarantine is neither."""
     ready: list[JudgedImage] = []
     make_thumbnail = partial(ports.pictures.thumbnail, provenance=provenance_of(row))
     for image in images:
         judgement = image.found
         assert isinstance(judgement, Judgement)
-        thumbnail = _from_quarantine(image, make_thumbnail, ports) if judgement.allowed else None
+        thumbnail = quarantine.made_of(image, make_thumbnail) if judgement.allowed else None
         if judgement.allowed and thumbnail is None:
-            ports.telemetry.warning("quarantine_incomplete", generation_id=row.id, index=image.index)
             continue
         ready.append(JudgedImage(image, judgement, thumbnail))
     return ready
-
-
-def _from_quarantine(image: Quarantined, make: Callable[[Path], Made], ports: Ports) -> Made | None:
-    """Return what is made of the file; None when it has gone, or is no image any more."""
-    with ports.objects.fetch(image.key, max_bytes=IMAGE_MAX_BYTES) as file:
-        try:
-            return make(file.path) if file else None
-        except OutputUnusable:
-            return None
 
 
 def _wait(row: Generation, images: tuple[Quarantined, ...], mine: Mine, ports: Ports) -> Moved[Generation]:

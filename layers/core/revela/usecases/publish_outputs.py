@@ -105,7 +105,7 @@ def give_up(row: Generation, reasons: Sequence[str], *, mine: Mine, ports: Ports
     for whoever holds the lease by now may have published there. Raises Transient: try again.
     """
     detail = ",".join(reasons)
-    ports.telemetry.warning("outputs_unusable", generation_id=row.id, reasons=detail)
+    tell_unusable(row, reasons, ports=ports)
 
     def decide(seen: Generation) -> Move | None:
         if not mine(seen):
@@ -115,6 +115,11 @@ def give_up(row: Generation, reasons: Sequence[str], *, mine: Mine, ports: Ports
 
     ended = move(Ref(row.user_id, row.id), decide, ports=ports, seen=row)
     return ended.row if ended.moved else None
+
+
+def tell_unusable(row: Generation, reasons: Sequence[str], *, ports: Ports) -> None:
+    """Tell operators why some of what was delivered is not published."""
+    ports.telemetry.warning("outputs_unusable", generation_id=row.id, reasons=",".join(reasons))
 
 
 def tidy_up(row: Generation, *, ports: Ports, attempt: int | None = None) -> None:

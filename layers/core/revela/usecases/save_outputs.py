@@ -24,6 +24,7 @@ from revela.usecases.publish_outputs import (
     provenance_of,
     publish_outputs,
     quarantine_key,
+    tell_unusable,
     tidy_up,
     time_to_publish,
 )
@@ -70,6 +71,8 @@ def _saved(
     if not held:
         # The provider deletes outputs after an hour; what was not saved by then is lost.
         return give_up(row, reasons or ["gone"], mine=mine, ports=ports)
+    if reasons:
+        tell_unusable(row, reasons, ports=ports)
     said = _ask(row, held, ports, until)
     judged = [
         JudgedImage(one.image, found, one.thumbnail)
