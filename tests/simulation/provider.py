@@ -38,7 +38,7 @@ TRAINING_FAILURES = (
     *("CUDA out of memory", "no file named config.json", "Failed to create trained image", "E8765", "boom"),
 )
 # What is to be seen in an image, as the fake judge reads it off its bytes.
-HARMS = ("nudity", "violence")
+HARMS = ("nudity", "violence", "self_harm")
 # A create that nobody answers may still take effect within so long.
 LATE_CREATE_MAX_S = 600.0
 # How long a change may take to show in the listing; far less than a worker's lease.

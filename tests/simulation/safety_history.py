@@ -279,7 +279,7 @@ class SafetyWitness:
         failure = row.failure
         moderated = failure is not None and (failure.code, failure.detail) == ("prompt_moderated", "sexual")
         if not suspended:
-            today.strikes += bool(row.blocked) or moderated
+            today.strikes += any(image.category != "self_harm" for image in row.blocked) or moderated
         self.counts["blocked images charged"] += beyond
 
     def _see_suspension(self, before: Account, after: Account, today: _Day) -> None:

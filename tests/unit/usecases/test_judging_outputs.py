@@ -37,6 +37,7 @@ from tests.unit.usecases.trouble import Crash, dies_after, dies_before, meanwhil
 
 NUDE = picture_bytes(name="harm:nudity")
 GORE = picture_bytes(name="harm:violence")
+SELF_HARM = picture_bytes(name="harm:self_harm")
 HOUR = timedelta(hours=1)
 
 
@@ -132,6 +133,21 @@ def test_a_generation_with_blocked_images_is_one_strike_however_many_they_are(sy
     judged(system, [good(0), NUDE, GORE, NUDE])
 
     assert (system.account().strikes_today, system.account().blocks_today) == (1, 3)
+
+
+def test_who_may_need_help_is_not_punished(system: System) -> None:
+    row = judged(system, [good(0), SELF_HARM])
+    assert [image.category for image in row.blocked] == ["self_harm"]
+    assert (system.account().strikes_today, system.account().blocks_today) == (0, 1)
+
+    judged(system, [SELF_HARM])
+    assert (system.account().strikes_today, system.account().blocks_today) == (0, 2)
+
+
+def test_what_else_is_blocked_beside_it_is_a_strike(system: System) -> None:
+    judged(system, [SELF_HARM, GORE])
+
+    assert (system.account().strikes_today, system.account().blocks_today) == (1, 2)
 
 
 def test_what_is_allowed_is_no_strike(system: System) -> None:

@@ -18,6 +18,7 @@ from revela.ports import ModelRef, Ports, Provenance, Ref, Thumbnail
 from revela.usecases import personal_models
 from revela.usecases.ended_predictions import retry_or_end
 from revela.usecases.moving import Move, move
+from revela.usecases.prompt_checks import NO_STRIKE
 
 THUMBNAIL = ".thumbnail.webp"
 
@@ -72,7 +73,7 @@ def publish_outputs(
             charge=min(seen.credits_held, len(outputs) * seen.credits_per_image),
             delivered=len(outputs),
             blocked=len(blocked),
-            strike=bool(blocked),
+            strike=any(image.category not in NO_STRIKE for image in blocked),
             model=ModelWrite(model, model) if model else None,
         )
         if outputs:
