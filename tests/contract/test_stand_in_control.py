@@ -99,6 +99,15 @@ async def test_a_reset_leaves_nothing_of_before(replicate: InProcess) -> None:
     ] == "succeeded"
 
 
+async def test_all_orders_end_at_once_and_what_was_created_stays(replicate: InProcess) -> None:
+    created = await replicate.create()
+    await replicate.order(odd_fields={"count": "all"}, throttle={"count": 4}, lose_webhooks="all")
+    after = await replicate.order(end_orders=True, double_webhooks=1)
+
+    assert after["orders"] == dict.fromkeys(after["orders"], 0) | {"double_webhooks": 1}
+    assert (await replicate.api.get(f"/v1/predictions/{created['id']}")).status_code == 200
+
+
 @pytest.mark.parametrize(
     "orders",
     [
@@ -120,6 +129,7 @@ async def test_a_reset_leaves_nothing_of_before(replicate: InProcess) -> None:
         {"throttle": {"count": 1, "scope": "some"}},
         {"throttle": {"count": 1, "for": 3}},
         {"reset": False},
+        {"end_orders": 0},
         {"advance_s": 5, "lose_webhooks": "some"},
         [],
     ],

@@ -10,18 +10,6 @@ import httpx
 from local.state import State
 
 JUDGES = ("meta/llama-guard-3-8b", "falcons-ai/nsfw_image_detection")
-NO_ORDERS = {
-    "lose_webhooks": 0,
-    "double_webhooks": 0,
-    "fail_predictions": {"count": 0, "error": None},
-    "slow_predictions": {"count": 0, "queue_s": 0, "predict_s": 0},
-    "delay_webhooks": {"count": 0, "seconds": 0},
-    "fail_trainings": {"count": 0, "error": None},
-    "slow_trainings": {"count": 0, "queue_s": 0, "predict_s": 0},
-    "throttle": {"count": 0},
-    "answer_late": {"count": 0, "seconds": 0},
-    "spoil_outputs": {"count": 0, "how": "gone"},
-}
 
 
 class StandIn:
@@ -41,7 +29,7 @@ class StandIn:
         self._http.post("/_control", json=orders).raise_for_status()
 
     def end_orders(self) -> None:
-        self.order(**NO_ORDERS)
+        self.order(end_orders=True)
 
     def counters(self) -> dict[str, Any]:
         counters: dict[str, Any] = self._http.get("/_control").raise_for_status().json()["counters"]

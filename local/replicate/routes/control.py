@@ -9,6 +9,7 @@ are of the stand-in's clock. `scope` says which requests: "creates" of predictio
 
 - `advance_s`: seconds to move the clock on. What falls due in them happens at once, in order.
 - `reset`: true makes it as newly started, the clock included. It is done before anything else in the object.
+- `end_orders`: true ends all that was ordered, before anything else in the object is.
 
 Webhooks, the next messages of predictions and trainings alike:
 - `lose_webhooks`, `double_webhooks`: a count.
@@ -93,6 +94,12 @@ def _reset(stand_in: StandIn, value: Any) -> Deed:
     return stand_in.reset
 
 
+def _end_orders(stand_in: StandIn, value: Any) -> Deed:
+    if value is not True:
+        raise invalid_request("end_orders must be true")
+    return stand_in.faults.clear
+
+
 def _advance(stand_in: StandIn, value: Any) -> Deed:
     seconds = read_seconds("advance_s", value)
     return lambda: stand_in.clock.advance(seconds)
@@ -108,6 +115,7 @@ def _place(name: str, spec: Spec, stand_in: StandIn, value: Any) -> Deed:
 # advance is to hold during it.
 _READERS: dict[str, Callable[[StandIn, Any], Deed]] = {
     "reset": _reset,
+    "end_orders": _end_orders,
     **{name: partial(_place, name, spec) for name, spec in SPECS.items()},
     "throttle": read_throttle,
     "advance_s": _advance,

@@ -13,7 +13,7 @@ from revela.domain.errors import Conflict, InvalidRequest, NotFound, NotNow, Pro
 from revela.domain.generation import Generation
 from revela.domain.job import State
 from revela.domain.personal_model import ModelState, PersonalModel
-from revela.domain.photo import ModelKind
+from revela.domain.photo import FaceReport, ModelKind
 from revela.domain.policy import DELETING_DUE, SAVING_LEASE
 from revela.domain.prediction import PredictionStatus
 from revela.usecases.change_model import ChangeModel, change_model
@@ -771,11 +771,12 @@ def test_a_models_own_words_are_held_to_the_rules_of_today_at_each_acceptance(
     with pytest.raises(InvalidRequest) as refused:
         scene.queued()
 
-    assert [(p.name, p.code) for p in refused.value.invalid_params] == [(word, "refused_minors")]
+    assert [(p.name, p.code) for p in refused.value.invalid_params] == [("model", "refused_minors")]
     assert scene.system.account().held == 0
 
 
 def test_words_that_are_refused_beside_a_person_pass_beside_a_style(scene: Scene, ports: FakePorts) -> None:
+    ports.faces.found = FaceReport((), knows_age=True)
     style = scene.life.trained(kind=ModelKind.STYLE, class_word="style")
 
     row = scene.life.generate(style, prompt="a birthday party of a little boy")

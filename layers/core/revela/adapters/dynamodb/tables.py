@@ -123,6 +123,7 @@ class TrainingRow(JobRow):
     class_word = UnicodeAttribute()
     destination = UnicodeAttribute(null=True)
     photos = ListDocument()
+    shows_faces = BooleanAttribute(default=True)
     input_file_id = UnicodeAttribute(null=True)
     input_url = UnicodeAttribute(null=True)
     progress_percent = NumberAttribute(null=True)
