@@ -104,6 +104,7 @@ def full() -> Training:
         predict_time_s=1200.5,
         provider_cost_micro_usd=1_830_000,
         failure=Failure(code="out_of_memory", detail="CUDA"),
+        shows_faces=False,
         destination="acme/revela-flux-lora",
         input_file_id="file1",
         input_url="https://api.replicate.com/v1/files/file1",

@@ -154,7 +154,8 @@ def _withdrawn_while_processing(history: History) -> None:
 def _withdrawn_while_judging(history: History) -> None:
     """Consent is withdrawn while images of somebody wait for their judge: it is too late to cancel."""
     model = _trained_model(history)
-    _slow(history, NSFW_IMAGE_DETECTION.full_name, count=1, seconds=45)
+    # And slow once more: a worker that died after the question has it asked anew.
+    _slow(history, NSFW_IMAGE_DETECTION.full_name, count=2, seconds=45)
     first = _own(history, model)
     history.until(first, State.JUDGING)
     withdraw(history, model)

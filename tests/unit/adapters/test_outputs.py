@@ -233,7 +233,8 @@ def test_repetitions_stop_when_the_time_is_over() -> None:
     with serving(unavailable) as server, pytest.raises(ProviderTransient):
         Fetching(server, total_max=timedelta(milliseconds=1)).read()
 
-    assert len(server.requests) == 1
+    # None, where connecting took longer.
+    assert len(server.requests) <= 1
 
 
 def test_an_error_does_not_quote_the_url() -> None:

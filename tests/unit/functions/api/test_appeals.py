@@ -158,7 +158,7 @@ def test_what_has_no_blocked_image_has_nothing_to_appeal(state: State, api: Clie
     answer = api.post(path(row), headers={"Accept-Language": "pt-BR"})
 
     assert (answer.status, answer.json["code"]) == (409, "nothing_to_appeal")
-    assert answer.json["detail"] == "Nada desta geração foi bloqueado."
+    assert answer.json["detail"] == "Nenhuma imagem desta geração foi bloqueada."
 
 
 def test_what_is_no_longer_kept_cannot_be_looked_at_again(api: Client, ports: ApiPorts) -> None:

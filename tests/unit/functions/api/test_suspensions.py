@@ -58,7 +58,7 @@ def test_as_many_strikes_as_the_limit_suspend_nobody(api: Client, ports: ApiPort
     ("language", "title", "said"),
     [
         ("en", "Not allowed", "You can go on at 2026-03-03 12:00 UTC"),
-        ("pt-BR", "Não permitido", "Você pode continuar em 2026-03-03 12:00 UTC"),
+        ("pt-BR", "Não permitido", "Você poderá continuar a partir de 2026-03-03 12:00 UTC"),
     ],
 )
 def test_a_suspended_account_is_told_why_and_until_when(
