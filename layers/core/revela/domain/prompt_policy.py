@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
-from typing import Literal, Self, get_args
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -22,7 +22,6 @@ from revela.domain.prompt_text import read
 Category = Literal["sexual", "minors", "violence", "hate", "self_harm", "public_person", "unreadable"]
 Outcome = Literal["allow", "uncertain", "refuse"]
 _PLACES_COMPARED = 64
-_DEGREES: tuple[Excluded, ...] = get_args(Excluded)
 # What a text is for: a name is a trigger word, a model's name, or the value of a template's variable.
 Use = Literal["prompt", "negative_prompt", "name"]
 
@@ -65,9 +64,10 @@ class Rule(BaseModel):
 
     @property
     def counting(self) -> Excluded:
+        """As far as this a term may be excluded and counts."""
         if self.negated:
-            return "surely"
-        return "maybe" if self.own_model else "no"
+            return Excluded.SURELY
+        return Excluded.MAYBE if self.own_model else Excluded.NO
 
     def lists(self) -> set[str]:
         return {name for group in (*self.all, self.none) for name in group}
@@ -116,7 +116,7 @@ class PromptPolicy(BaseModel):
         if uncertain is not None:
             return uncertain
         for rule in rules:
-            matched = _applies(rule, hits, counting="maybe")
+            matched = _applies(rule, hits, counting=Excluded.MAYBE)
             if matched is not None:
                 return Verdict("uncertain", rule.id, rule.category, matched)
         if seen.unread:
@@ -147,12 +147,9 @@ def refusal(name: str, verdict: Verdict) -> InvalidParam | None:
 
 def _applies(rule: Rule, hits: Iterable[Hit], *, counting: Excluded) -> tuple[str, ...] | None:
     """Return the words by which the rule applies, or None; `counting`: with terms excluded as far as this."""
-    excusing, counted = (
-        [hit for hit in hits if _DEGREES.index(hit.excluded) <= _DEGREES.index(most)]
-        for most in ("no", counting)
-    )
-    if any(hit.list in rule.none for hit in excusing):
+    if any(hit.list in rule.none for hit in hits if hit.excluded is Excluded.NO):
         return None
+    counted = [hit for hit in hits if hit.excluded <= counting]
     groups = [[hit for hit in counted if hit.list in group] for group in rule.all]
     if not all(groups):
         return None

@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import IntEnum
 from itertools import product
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from revela.domain.prompt_text import BREAK, Reading
 
@@ -22,9 +23,6 @@ EXCEPTIONS = "exceptions"
 NEGATIONS = {"negations": 3, "negations_next_word": 1}
 # What carries an exclusion on from the term before it: "without blood or gore".
 _CARRIERS = frozenset({"or", "nor", "ou", "nem", "ni"})
-# Whether a text excludes what it names: surely where the negation stands right before it; where words lie
-# between them it may ("without too much blood") or may not ("without makeup naked").
-Excluded = Literal["no", "maybe", "surely"]
 MINOR = "<minor>"
 OF_AGE = 18
 
@@ -33,6 +31,18 @@ _ALTERNATIVES = re.compile(r"\(([^()]*)\)")
 _END = ""
 _Trie = dict[str, Any]
 Forms = tuple[str, ...]
+
+
+class Excluded(IntEnum):
+    """Whether a text excludes what it names.
+
+    Surely where a negation stands right before it. Where words lie between them it may ("without too much
+    blood") or may not ("without makeup naked").
+    """
+
+    NO = 0
+    MAYBE = 1
+    SURELY = 2
 
 
 class Hit(NamedTuple):
@@ -73,14 +83,13 @@ class TermIndex:
         for at in found:
             if EXCEPTIONS in at.lists:
                 innocent.update(range(at.start, at.end))
-        surely, maybe = _excluded(reading, found)
+        excluded = _excluded(reading, found)
         for at in found:
             if innocent.intersection(range(at.start, at.end)):
                 continue
             words = " ".join(reading[at.start : at.end])
-            excluded: Excluded = "surely" if at.start in surely else "maybe" if at.start in maybe else "no"
             for name in at.lists - {EXCEPTIONS, *NEGATIONS}:
-                yield Hit(name, at.start, at.end, words, number, excluded)
+                yield Hit(name, at.start, at.end, words, number, excluded.get(at.start, Excluded.NO))
 
     def _add(self, name: str, term: str) -> None:
         words = term.split()
@@ -142,18 +151,18 @@ def _singular(word: str) -> tuple[str, ...]:
     return (word[:-1], word[:-2]) if word.endswith("es") and len(word) > 4 else (word[:-1],)
 
 
-def _excluded(reading: Reading, found: Sequence[_Found]) -> tuple[set[int], set[int]]:
+def _excluded(reading: Reading, found: Sequence[_Found]) -> dict[int, Excluded]:
     """Return the places that a negation of the same clause stands right before, and those it may reach."""
-    surely: set[int] = set()
-    maybe: set[int] = set()
+    excluded: dict[int, Excluded] = {}
     for at in found:
         reach = max((NEGATIONS[name] for name in at.lists & NEGATIONS.keys()), default=0)
         for place in range(at.end, min(at.end + reach, len(reading))):
             if reading[place] == BREAK:
                 break
-            (surely if place == at.end else maybe).add(place)
+            degree = Excluded.SURELY if place == at.end else Excluded.MAYBE
+            excluded[place] = max(degree, excluded.get(place, degree))
     for at in sorted(found, key=lambda at: at.start):
         carried = at.end + 1 < len(reading) and reading[at.end] in _CARRIERS
-        if at.start in surely and carried and not at.lists & NEGATIONS.keys():
-            surely.add(at.end + 1)
-    return surely, maybe
+        if excluded.get(at.start) is Excluded.SURELY and carried and not at.lists & NEGATIONS.keys():
+            excluded[at.end + 1] = Excluded.SURELY
+    return excluded
