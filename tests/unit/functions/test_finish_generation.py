@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import NoReturn
 
 import pytest
 
@@ -20,6 +21,7 @@ from tests.unit.functions.worker import (
 )
 from tests.unit.usecases.money import assert_sound
 from tests.unit.usecases.system import System
+from tests.unit.usecases.trouble import meanwhile
 
 FINISH_TIMEOUT_S = 120
 
@@ -106,18 +108,13 @@ def test_what_cannot_be_read_goes_to_the_dead_letters_and_holds_up_no_other(work
 def test_a_message_that_fails_for_now_comes_again_alone(workers: WorkerPorts) -> None:
     started, ended = sample(case("starting")), sample(case("succeeded"))
     ended["Records"][0]["messageId"] = "11111111-1111-1111-1111-111111111111"
-    writes = 0
-
-    def refuse(name: str) -> None:
-        nonlocal writes
-        writes += name == "FakeChanges.commit"
-        if name == "FakeChanges.commit" and writes == 1:
-            raise Transient("the table is away")
-
-    workers.calls.before = refuse
     batch = {"Records": started["Records"] + ended["Records"]}
 
-    assert deliver(handler, batch, remaining_s=FINISH_TIMEOUT_S) == message_ids(started)
+    def refuse() -> NoReturn:
+        raise Transient("the table is away")
+
+    with meanwhile(workers, "FakeChanges.commit", refuse):
+        assert deliver(handler, batch, remaining_s=FINISH_TIMEOUT_S) == message_ids(started)
 
     assert workers.job.state is State.SUCCEEDED
 

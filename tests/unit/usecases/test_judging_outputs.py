@@ -33,7 +33,7 @@ from tests.fakes import FakePorts, picture_bytes
 from tests.fakes.judges import COST, FakeImageJudge
 from tests.unit.usecases.money import assert_sound
 from tests.unit.usecases.system import ANA, FINISH_TIMEOUT, System, ref
-from tests.unit.usecases.trouble import Crash, dies_after, dies_before, meanwhile
+from tests.unit.usecases.trouble import Crash, answer_is_lost, dies_after, dies_before, meanwhile
 
 NUDE = picture_bytes(name="harm:nudity")
 GORE = picture_bytes(name="harm:violence")
@@ -633,8 +633,8 @@ def test_when_they_are_gone_again_the_job_fails_and_is_released(system: System, 
     assert (row.state, failure_of(row), row.credits_refunded) == (State.FAILED, "outputs_missing", 1)
 
 
-def given_up(system: System, row: Generation, *, tidied: bool) -> Generation:
-    """Let a worker die with its copies made, and another one find quarantine empty and give up."""
+def to_be_given_up(system: System, row: Generation) -> Generation:
+    """Let a worker die with its copies made: the next one finds quarantine empty, and gives up."""
     ports = system.ports
     ports.image_judge.decide()
     with dies_after(ports, "FakeObjects.put_bytes"):
@@ -642,17 +642,23 @@ def given_up(system: System, row: Generation, *, tidied: bool) -> Generation:
     ports.objects.delete_prefix(row.quarantine_prefix)
     assert published(ports)
     ports.clock.advance(SAVING_LEASE)
-    if tidied:
-        return system.hear(row, system.prediction(row))
-    with dies_before(ports, "FakeObjects.delete"):
-        system.hear(row, system.prediction(row))
-    return system.row(row)
+    return row
+
+
+def given_up_untidied(system: System, row: Generation) -> tuple[Generation, Prediction]:
+    """Let the next one die as well, before it deletes; return the row, and the prediction that it gave up."""
+    row = to_be_given_up(system, row)
+    done = system.prediction(row)
+    with dies_before(system.ports, "FakeObjects.delete"):
+        system.hear(row, done)
+    return system.row(row), done
 
 
 def test_what_is_given_up_leaves_nothing_of_what_was_published_before(
     system: System, ports: FakePorts
 ) -> None:
-    row = given_up(system, in_judging(system, [good(0), good(1)]), tidied=True)
+    row = to_be_given_up(system, in_judging(system, [good(0), good(1)]))
+    row = system.hear(row, system.prediction(row))
 
     assert (row.state, row.failures) == (State.QUEUED, 1)
     assert not ports.objects.stored
@@ -661,9 +667,7 @@ def test_what_is_given_up_leaves_nothing_of_what_was_published_before(
 def test_who_dies_while_giving_up_leaves_nothing_when_its_message_comes_again(
     system: System, ports: FakePorts
 ) -> None:
-    row = in_judging(system, [good(0), good(1)])
-    done = system.prediction(row)
-    row = given_up(system, row, tidied=False)
+    row, done = given_up_untidied(system, in_judging(system, [good(0), good(1)]))
     assert (row.state, row.attempt) == (State.QUEUED, 1)
 
     row = system.hear(row, done)
@@ -675,9 +679,7 @@ def test_who_dies_while_giving_up_leaves_nothing_when_its_message_comes_again(
 def test_the_next_attempts_images_outlive_what_comes_again_of_the_last(
     system: System, ports: FakePorts
 ) -> None:
-    row = in_judging(system, [good(0), good(1)])
-    done = system.prediction(row)
-    row = given_up(system, row, tidied=False)
+    row, done = given_up_untidied(system, in_judging(system, [good(0), good(1)]))
     left = published(ports)
     ports.clock.advance(timedelta(minutes=10))
     row = system.started(row)
@@ -706,7 +708,7 @@ def test_what_is_given_up_of_a_canceled_job_goes_when_the_message_comes_again(
     cancel_generation(ref(row), ports=ports)
     ports.image_judge.slow = True
     row = system.hear(row, delivered(system, row, [good(0)]))
-    row = given_up(system, row, tidied=False)
+    row, _ = given_up_untidied(system, row)
     assert (row.state, row.credits_charged) == (State.CANCELED, 0)
 
     system.hear(row, system.prediction(row))
@@ -724,18 +726,8 @@ def test_who_does_not_hear_that_giving_up_was_written_has_its_message_come_again
         raise OutputUnusable("broken_image")
 
     ports.pictures.thumbnail = broken  # type: ignore[method-assign]  # a newer decoder is stricter
-    commits = 0
-
-    def unheard(name: str) -> None:
-        nonlocal commits
-        commits += name == "FakeChanges.commit"
-        if name == "FakeChanges.commit" and commits == 2:
-            raise Transient("the answer was lost")
-
-    ports.calls.after = unheard
-    with pytest.raises(Transient):
+    with answer_is_lost(ports, "FakeChanges.commit", nth=2), pytest.raises(Transient):
         system.hear(row, system.prediction(row))
-    ports.calls.after = lambda _: None
     assert system.row(row).state is State.QUEUED
     assert quarantine(ports)
 

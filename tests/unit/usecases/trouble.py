@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from revela.domain.errors import Transient
 from tests.fakes import FakePorts
 
 
@@ -25,6 +26,13 @@ def dies_before(ports: FakePorts, call: str, *, nth: int = 1) -> Iterator[None]:
 def dies_after(ports: FakePorts, call: str, *, nth: int = 1) -> Iterator[None]:
     """Expect the process to die after its nth call took effect, without hearing of it."""
     with pytest.raises(Crash), _hooked(ports, "after", call, nth, _die):
+        yield
+
+
+@contextmanager
+def answer_is_lost(ports: FakePorts, call: str, *, nth: int = 1) -> Iterator[None]:
+    """Let the nth call take effect, and fail all the same for whoever made it."""
+    with _hooked(ports, "after", call, nth, _lose):
         yield
 
 
@@ -59,3 +67,7 @@ def _hooked(ports: FakePorts, moment: str, call: str, nth: int, act: Callable[[]
 
 def _die() -> None:
     raise Crash
+
+
+def _lose() -> None:
+    raise Transient("the answer was lost")
